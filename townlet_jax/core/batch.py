@@ -1,0 +1,206 @@
+"""Many towns: the only file of the core that knows a town axis (always leading).
+
+Towns never read each other, so a chunk of ticks is run block by block: a block of some hundred towns stays in
+the processor's cache for the whole chunk. With a mesh the towns are sharded over its devices and nothing is sent.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Int
+
+from townlet_jax.core import rng, totals, town
+from townlet_jax.core.actions import Intents
+from townlet_jax.core.outcomes import Measures, TickOutput
+from townlet_jax.core.params import Params
+from townlet_jax.core.spec import Spec
+from townlet_jax.core.state import TownState
+from townlet_jax.core.tick import tick
+from townlet_jax.core.totals import Totals
+
+AXIS = "towns"
+DEFAULT_BLOCK = 256  # towns a block: a megabyte or two of state, about a level-2 cache
+
+
+class Policy(Protocol):
+    """Decides for one town. `memory` and `given` are any trees of arrays, or None."""
+
+    def init(self, params: Params, state: TownState) -> Any:
+        """Return the memory before the first tick."""
+
+    def act(self, params: Params, state: TownState, memory: Any, given: Any) -> tuple[Intents, Any]:
+        """Return what everybody intends in tick `state.clock.tick + 1`."""
+
+
+def init_batch(spec: Spec, params: Params, seed: int, num_towns: int, *, params_per_town: bool = False) -> TownState:
+    """Return towns 0..num_towns-1 of a seed; town i has the key fold_in(key(seed), i)."""
+    keys = jax.vmap(lambda index: rng.town_key(seed, index))(jnp.arange(num_towns, dtype=jnp.uint32))
+    axis = 0 if params_per_town else None
+    return jax.jit(jax.vmap(lambda given, key: town.init(spec, given, key), in_axes=(axis, 0)))(params, keys)
+
+
+def init_memory(policy: Policy, params: Params, states: TownState, *, params_per_town: bool = False) -> Any:
+    """Return the memory of a policy for every town."""
+    return jax.vmap(policy.init, in_axes=(0 if params_per_town else None, 0))(params, states)
+
+
+def step_batch(
+    params: Params, states: TownState, intents: Intents, *, params_per_town: bool = False
+) -> tuple[TownState, TickOutput]:
+    """Advance every town by one tick; the town axis leads everywhere."""
+    return jax.vmap(tick, in_axes=(0 if params_per_town else None, 0, 0))(params, states, intents)
+
+
+def town_mesh(devices: list[jax.Device] | None = None) -> Mesh:
+    """Return a one-dimensional mesh over devices (default: all of this host) for sharding towns."""
+    chosen = jax.devices() if devices is None else devices
+    return jax.make_mesh((len(chosen),), (AXIS,), axis_types=(jax.sharding.AxisType.Auto,), devices=chosen)
+
+
+def shard(mesh: Mesh, tree: Any) -> Any:
+    """Place a batch on the mesh, towns split over its devices."""
+    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec(AXIS)))
+
+
+def block_size(num_towns: int, most: int = DEFAULT_BLOCK) -> int:
+    """Return the largest divisor of num_towns that is at most `most`."""
+    return max(size for size in range(1, min(num_towns, most) + 1) if num_towns % size == 0)
+
+
+class Runner:
+    """Runs chunks of `num_ticks` ticks in one jitted call; compiled once for each shape.
+
+    Call it with `(params, states, memory, given=None)`; `given` is a tree with leading axes [num_ticks, towns].
+    It returns `(states, memory, totals, series)`: totals per town over the chunk, and measures a tick averaged
+    over towns; both are None with `measure=False`. `states` and `memory` are donated: use the returned ones.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        num_ticks: int,
+        *,
+        measure: bool = True,
+        block: int = DEFAULT_BLOCK,
+        mesh: Mesh | None = None,
+        params_per_town: bool = False,
+    ) -> None:
+        self.num_ticks = num_ticks
+        self._policy = policy
+        self._measure = measure
+        self._block = block
+        self._params_axis = 0 if params_per_town else None
+        run: Callable[..., Any] = self._run
+        if mesh is not None:
+            towns, everywhere = PartitionSpec(AXIS), PartitionSpec()
+            run = jax.shard_map(
+                self._run,
+                mesh=mesh,
+                in_specs=(towns if params_per_town else everywhere, towns, towns, PartitionSpec(None, AXIS)),
+                out_specs=(towns, towns, towns, everywhere),
+                check_vma=False,
+            )
+        self._num_devices = 1 if mesh is None else mesh.size
+        self._jitted = jax.jit(run, donate_argnums=(1, 2))
+
+    def __call__(
+        self, params: Params, states: TownState, memory: Any, given: Any = None
+    ) -> tuple[TownState, Any, Totals | None, Measures | None]:
+        """Run one chunk."""
+        return self._jitted(params, states, memory, given)  # type: ignore[no-any-return]  # jit hides the type
+
+    def compile(self, params: Params, states: TownState, memory: Any, given: Any = None) -> jax.stages.Compiled:
+        """Return the compiled chunk, for its text and cost analysis."""
+        return self._jitted.lower(params, states, memory, given).compile()
+
+    def _run(self, params: Params, states: TownState, memory: Any, given: Any) -> tuple[Any, ...]:
+        num_towns = states.clock.tick.shape[0]
+        size = block_size(num_towns, self._block)
+
+        def split(leaf: Array) -> Array:
+            return leaf.reshape((num_towns // size, size, *leaf.shape[1:]))
+
+        def join(leaf: Array) -> Array:
+            return leaf.reshape((num_towns, *leaf.shape[2:]))
+
+        def block(part: tuple[Any, ...]) -> tuple[Any, ...]:
+            index, some_params, some_states, some_memory = part
+            some_params = params if self._params_axis is None else some_params
+            here = jax.tree.map(
+                lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, index * size, size, axis=1), given
+            )
+            return self._run_block(some_params, some_states, some_memory, here)
+
+        per_town = None if self._params_axis is None else jax.tree.map(split, params)
+        blocks = jnp.arange(num_towns // size, dtype=jnp.int32)
+        parts = (blocks, per_town, jax.tree.map(split, states), jax.tree.map(split, memory))
+        states, memory, sums, series = jax.lax.map(block, parts)
+        if not self._measure:
+            return jax.tree.map(join, states), jax.tree.map(join, memory), None, None
+        series = jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0) / (num_towns * self._num_devices), series)
+        if self._num_devices > 1:
+            series = jax.lax.psum(series, AXIS)
+        return jax.tree.map(join, states), jax.tree.map(join, memory), jax.tree.map(join, sums), series
+
+    def _run_block(self, params: Params, states: TownState, memory: Any, given: Any) -> tuple[Any, ...]:
+        """Scan the ticks of one block of towns."""
+        axes = (self._params_axis, 0, 0, 0)
+        shape = jax.eval_shape(jax.vmap(self._step, in_axes=axes), params, states, memory, _first(given))
+        sums = None
+        if self._measure:
+            sums = jax.vmap(lambda _: totals.nothing(_one(shape[2].measures)))(states.clock.tick)
+
+        def advance(carry: tuple[Any, ...], now: Any) -> tuple[tuple[Any, ...], Any]:
+            before, remembered, summed = carry
+            after, remembered, output = jax.vmap(self._step, in_axes=axes)(params, before, remembered, now)
+            if summed is None:
+                return (after, remembered, None), None
+            summed = jax.vmap(totals.add)(summed, before, output)
+            tick_sums = jax.tree.map(lambda leaf: jnp.sum(leaf.astype(jnp.float32), axis=0), output.measures)
+            return (after, remembered, summed), tick_sums
+
+        carry, series = jax.lax.scan(advance, (states, memory, sums), given, length=self.num_ticks)
+        return (*carry, series)
+
+    def _step(
+        self, params: Params, state: TownState, memory: Any, given: Any
+    ) -> tuple[TownState, Any, TickOutput]:
+        with jax.named_scope("policy"):
+            intents, memory = self._policy.act(params, state, memory, given)
+        state, output = tick(params, state, intents)
+        return state, memory, output
+
+
+def _first(given: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf[0], given)
+
+
+def _one(measures: Measures) -> Measures:
+    """Shapes of the measures of one town of a batch."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), measures)  # type: ignore[no-any-return]  # tree.map keeps the type
+
+
+def record(
+    policy: Policy, params: Params, state: TownState, memory: Any, num_ticks: int, given: Any = None
+) -> tuple[TownState, Any, TownState, TickOutput]:
+    """Run one town and keep everything: returns (state, memory, states before each tick, outputs of each tick).
+
+    A town alone gives the same bits as in a batch, so this is how a town of a batch is watched.
+    """
+
+    def step(carry: tuple[TownState, Any], now: Any) -> tuple[tuple[TownState, Any], tuple[TownState, TickOutput]]:
+        before, remembered = carry
+        intents, remembered = policy.act(params, before, remembered, now)
+        after, output = tick(params, before, intents)
+        return (after, remembered), (before, output)
+
+    (state, memory), (states, outputs) = jax.lax.scan(step, (state, memory), given, length=num_ticks)
+    return state, memory, states, outputs
+
+
+def town_of(states: TownState, index: int | Int[Array, ""]) -> TownState:
+    """Take one town out of a batch."""
+    return jax.tree.map(lambda leaf: leaf[index], states)  # type: ignore[no-any-return]  # tree.map keeps the type

@@ -1,0 +1,243 @@
+"""Which flat actions may succeed in the next tick (MECHANICS 5.3).
+
+Read at the end of tick t for application in t + 1: utilities, closures and prices are those of t.
+Functions with an axis `n` answer n questions an agent at once.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from townlet_jax.core import arrays, choose
+from townlet_jax.core.actions import FLAT_MOVE, FLAT_USE, FLAT_WAIT
+from townlet_jax.core.enums import NOBODY, ShiftFlag
+from townlet_jax.core.params import Params
+from townlet_jax.core.state import TownState
+from townlet_jax.core.struct import Pytree
+from townlet_jax.core.systems import affordances, employment, perturbations, preconditions, queues
+
+_IS_HOME = 13  # fact ids that depend on the object: this one, the goods, and the first after the goods
+_OBJECT_FACTS = 4
+STEP_X = (0, 1, 0, -1)  # by Direction
+STEP_Y = (-1, 0, 1, 0)
+
+
+class Outlook(Pytree):
+    """What legality rests on besides the state itself, worked out once for all who ask."""
+
+    tick: Int[Array, ""]  # tick of application, t + 1
+    cost: Float[Array, "K"]  # coins
+    supplied: Bool[Array, "K"]  # every utility that the affordance needs works
+    closed: Bool[Array, "O"]
+    crowd: Int[Array, "O"]  # agents that hold or wait
+    engaged: Int[Array, "A"]  # object held or waited for, NOBODY
+    busy: Bool[Array, "A"]
+    asleep: Bool[Array, "A"]
+    avoids: Bool[Array, "A A"]
+    partner: Int[Array, "A"]  # best partner for a chat, NOBODY
+    facts: preconditions.Facts
+
+
+def outlook(params: Params, state: TownState) -> Outlook:
+    """Read the town at the end of a tick."""
+    factor, utility_on, closed, _ = perturbations.effective(params, state.perturbations)
+    cost = affordances.costs(params.affordances, state.controls.price * factor)
+    return Outlook(
+        tick=state.clock.tick + 1,
+        cost=cost,
+        supplied=affordances.powered(params.affordances, utility_on),
+        closed=closed,
+        crowd=choose.crowd(state.queues, closed.shape[0]),
+        engaged=queues.engaged_object(state.queues),
+        busy=choose.busy(state.activities),
+        asleep=choose.asleep(params, state.activities),
+        avoids=choose.avoids(params, state.roster.profile, state.ties.rivalry),
+        partner=choose.best_partner(params, state.roster, state.ties, state.activities),
+        facts=_facts(params, state, cost=cost, utility_on=utility_on),
+    )
+
+
+def _facts(
+    params: Params, state: TownState, *, cost: Float[Array, "K"], utility_on: Bool[Array, "U"]
+) -> preconditions.Facts:
+    """Return what preconditions may read, with the clock of the next tick."""
+    tick, period = state.clock.tick + 1, params.clock.ticks_per_day
+    num_objects = params.world.present.shape[0]
+    return preconditions.Facts(
+        level=state.needs.level,
+        wallet=state.economy.wallet,
+        on_shift=arrays.has_bit(state.employment.flags, ShiftFlag.ON_SHIFT),
+        attendance_ratio=employment.attendance_ratio(state.employment),
+        withheld=state.tally.withheld,
+        phase=state.employment.phase,
+        job=state.employment.job,
+        born_tick=state.roster.born_tick,
+        unpaid_days=state.economy.unpaid_days,
+        home=state.roster.home,
+        count=state.tally.count,
+        stock=state.economy.stock,
+        queue_length=queues.queue_lengths(state.queues, num_objects),
+        holder=queues.holders(state.queues, num_objects),
+        cost=cost,
+        utility_on=utility_on,
+        tick=tick,
+        tick_of_day=tick % period,
+        day=tick // period,
+    )
+
+
+def mask(params: Params, state: TownState, look: Outlook) -> Bool[Array, "A X"]:
+    """Tell for each slot which flat actions are legal; waiting always is, for a dead slot nothing else is."""
+    num_agents, num_affordances = state.roster.alive.shape[0], params.affordances.duration.shape[0]
+    directions = jnp.broadcast_to(jnp.arange(4, dtype=jnp.int32), (num_agents, 4))
+    rows = jnp.arange(num_affordances, dtype=jnp.int32)
+    objects = jax.vmap(lambda k: best_object(params, state, look, jnp.full(num_agents, k)), out_axes=1)(rows)
+    return jnp.concatenate(
+        [
+            jnp.ones((num_agents, 1), bool),
+            can_move(params, state, look, directions),
+            can_use(params, state, look, objects, jnp.broadcast_to(rows, objects.shape)),
+            can_leave(state, look)[:, None],
+            can_chat(state, look)[:, None],
+        ],
+        axis=1,
+    )
+
+
+def best_object(params: Params, state: TownState, look: Outlook, affordance: Int[Array, "A"]) -> Int[Array, "A"]:
+    """Return o* of each agent for one affordance each, when applied in the next tick; NOBODY if there is none."""
+    return choose.best_object(params, state.queues, state.roster.position, look.closed, affordance, look.tick)
+
+
+def is_legal(
+    params: Params, state: TownState, look: Outlook, action: Int[Array, "A"], target: Int[Array, "A"]
+) -> Bool[Array, "A"]:
+    """Tell whether one flat action of each agent is legal; `target` is o* of a use, else ignored."""
+    num_affordances = params.affordances.duration.shape[0]
+    moves = (action >= FLAT_MOVE) & (action < FLAT_USE)
+    uses = (action >= FLAT_USE) & (action < FLAT_USE + num_affordances)
+    affordance = jnp.where(uses, action - FLAT_USE, NOBODY)
+    may_move = can_move(params, state, look, (action - FLAT_MOVE)[:, None])[:, 0]
+    may_use = can_use(params, state, look, target[:, None], affordance[:, None])[:, 0]
+    return (
+        (action == FLAT_WAIT)
+        | (moves & may_move)
+        | (uses & may_use)
+        | ((action == FLAT_USE + num_affordances) & can_leave(state, look))
+        | ((action == FLAT_USE + num_affordances + 1) & can_chat(state, look))
+    )
+
+
+def can_move(params: Params, state: TownState, look: Outlook, direction: Int[Array, "A n"]) -> Bool[Array, "A n"]:
+    """Tell whether the neighbouring tile is free ground and the agent may walk."""
+    may_walk = state.roster.alive & ~(look.busy & params.world.busy_lock)
+    return may_walk[:, None] & open_ground(params, state.roster.position[:, None], direction)
+
+
+def open_ground(params: Params, position: Int[Array, "*n 2"], direction: Int[Array, "*m"]) -> Bool[Array, "*m"]:
+    """Tell whether the tile one step away lies on the grid and is not blocked."""
+    height, width = params.world.blocked.shape
+    x, y = neighbour(position, direction)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return inside & ~params.world.blocked[jnp.clip(y, 0, height - 1), jnp.clip(x, 0, width - 1)]
+
+
+def neighbour(
+    position: Int[Array, "*n 2"], direction: Int[Array, "*m"]
+) -> tuple[Int[Array, "*m"], Int[Array, "*m"]]:
+    """Return x and y of the tile one step away; directions outside 0..3 count as the nearest of them."""
+    step = jnp.clip(direction, 0, 3)
+    x = position[..., 0] + jnp.asarray(STEP_X, jnp.int32)[step]
+    y = position[..., 1] + jnp.asarray(STEP_Y, jnp.int32)[step]
+    return x, y
+
+
+def can_use(
+    params: Params, state: TownState, look: Outlook, target: Int[Array, "A n"], affordance: Int[Array, "A n"]
+) -> Bool[Array, "A n"]:
+    """Tell whether an agent may use its best object (`target`, NOBODY: never legal) for an affordance."""
+    able = (state.roster.alive & ~look.busy)[:, None] & (target != NOBODY)
+    return able & startable(params, state, look, target, affordance)
+
+
+def startable(
+    params: Params, state: TownState, look: Outlook, target: Int[Array, "A n"], affordance: Int[Array, "A n"]
+) -> Bool[Array, "A n"]:
+    """Tell whether a start would find utilities, capacity, goods and coins, and its preconditions true.
+
+    Preconditions count only where the agent holds the object or nobody holds or waits for it: they may change
+    before a queue has moved on.
+    """
+    affordable = arrays.at_least(state.economy.wallet[:, None], arrays.take(look.cost, affordance, 0.0))
+    stocked = in_stock(params, state, look, target, affordance)
+    if not params.affordances.facts:
+        return stocked & affordable
+    if _concern_objects(params):
+        met = jax.vmap(lambda o, k: _conditions(params, look, o, k), in_axes=1, out_axes=1)(target, affordance)
+    else:
+        met = jnp.take_along_axis(_conditions_by_affordance(params, look), jnp.maximum(affordance, 0), axis=1)
+    asked = (state.queues.holding[:, None] == target) | (arrays.take(look.crowd, target, 0) == 0)
+    return stocked & affordable & (met | ~asked)
+
+
+def startable_list(
+    params: Params, state: TownState, look: Outlook, target: Int[Array, "Q"], affordance: Int[Array, "Q"]
+) -> Bool[Array, "A Q"]:
+    """Answer `startable` for every agent and one list of objects and affordances, all of them valid indices."""
+    num_agents = state.roster.alive.shape[0]
+    affordable = arrays.at_least(state.economy.wallet[:, None], look.cost[affordance])
+    stocked = in_stock(params, state, look, target, affordance)
+    if not params.affordances.facts:
+        return stocked & affordable
+    if _concern_objects(params):
+        everybody = jnp.zeros(num_agents, jnp.int32)
+        met = jax.vmap(lambda o, k: _conditions(params, look, everybody + o, everybody + k), out_axes=1)(
+            target, affordance
+        )
+    else:
+        met = _conditions_by_affordance(params, look)[:, affordance]
+    asked = (state.queues.holding[:, None] == target) | (look.crowd[target] == 0)
+    return stocked & affordable & (met | ~asked)
+
+
+def _concern_objects(params: Params) -> bool:
+    """Tell whether any precondition of the town reads the object at hand."""
+    after_goods = preconditions.FIRST_GOOD + params.affordances.consume.shape[1]
+    return any(
+        fact == _IS_HOME or preconditions.FIRST_GOOD <= fact < after_goods + _OBJECT_FACTS
+        for fact in params.affordances.facts
+    )
+
+
+def _conditions(
+    params: Params, look: Outlook, target: Int[Array, "A"], affordance: Int[Array, "A"]
+) -> Bool[Array, "A"]:
+    return preconditions.hold(params, look.facts, object=target, affordance=affordance)[0]
+
+
+def _conditions_by_affordance(params: Params, look: Outlook) -> Bool[Array, "A K"]:
+    nothing = jnp.zeros_like(look.engaged)
+    rows = arrays.indices(look.cost)
+    return jax.vmap(lambda k: _conditions(params, look, nothing, nothing + k), out_axes=1)(rows)
+
+
+def in_stock(
+    params: Params, state: TownState, look: Outlook, target: Int[Array, "*n"], affordance: Int[Array, "*n"]
+) -> Bool[Array, "*n"]:
+    """Tell whether utilities work, the object has the slots, and the goods are there: the part common to all agents."""
+    table = params.affordances
+    capacity = arrays.take(params.world.capacity, target, 0)
+    slots = capacity >= arrays.take(table.slot_use, affordance, 0)
+    stock, consume = arrays.take(state.economy.stock, target, 0.0), arrays.take(table.consume, affordance, 0.0)
+    return arrays.take(look.supplied, affordance, False) & slots & jnp.all(stock >= consume, axis=-1)
+
+
+def can_leave(state: TownState, look: Outlook) -> Bool[Array, "A"]:
+    """Tell who has a place or an idle hold to give up."""
+    return state.roster.alive & (look.engaged != NOBODY) & ~look.busy
+
+
+def can_chat(state: TownState, look: Outlook) -> Bool[Array, "A"]:
+    """Tell who may speak to somebody."""
+    ready = look.tick >= state.ties.chat_ready_tick
+    return state.roster.alive & ~look.asleep & ready & (look.partner != NOBODY)
