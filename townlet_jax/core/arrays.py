@@ -101,7 +101,9 @@ def has_bit(flags: Int[Array, "*n"], bit: int) -> Bool[Array, "*n"]:
     return (flags & jnp.int32(bit)) != 0
 
 
-def where_rows(mask: Bool[Array, "n"], value: Shaped[Array, "..."], rows: Shaped[Array, "n *rest"]) -> Shaped[Array, "n *rest"]:
+def where_rows(
+    mask: Bool[Array, "n"], value: Shaped[Array, "..."] | float, rows: Shaped[Array, "n *rest"]
+) -> Shaped[Array, "n *rest"]:
     """Replace whole rows by a value (a scalar, or one row) where the mask is true."""
     return jnp.where(mask.reshape(mask.shape + (1,) * (rows.ndim - 1)), value, rows)
 

@@ -5,7 +5,7 @@ the processor's cache for the whole chunk. With a mesh the towns are sharded ove
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ AXIS = "towns"
 DEFAULT_BLOCK = 256  # towns a block: a megabyte or two of state, about a level-2 cache
 
 
+@runtime_checkable
 class Policy(Protocol):
     """Decides for one town. `memory` and `given` are any trees of arrays, or None."""
 

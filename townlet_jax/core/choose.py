@@ -9,7 +9,7 @@ from townlet_jax.core.params import Params
 from townlet_jax.core.state import Activities, Queues, Roster, Ties
 
 
-def chebyshev(p: Int[Array, "*n 2"], q: Int[Array, "*n 2"]) -> Int[Array, "*n"]:
+def chebyshev(p: Int[Array, "*#n 2"], q: Int[Array, "*#n 2"]) -> Int[Array, "*#n"]:
     """Return the Chebyshev distance in tiles."""
     return jnp.maximum(jnp.abs(p[..., 0] - q[..., 0]), jnp.abs(p[..., 1] - q[..., 1]))
 

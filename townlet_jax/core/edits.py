@@ -1,9 +1,9 @@
 """What an operator may do to a town between two ticks, as pure functions (MECHANICS 12.2, 2.1 `controls`).
 
-Every edit is `(params, state, arrays...) -> state` and works under `jit` and `vmap`. The caller checks the arguments on the host (whether the slot is alive, the tile
-free, the amount in bounds). An index outside its axis, a blocked tile, a dead agent where a living one is meant
-change nothing: rows are chosen by comparison, so no index can wrap. What is left out is NaN (amounts) or NOBODY
-(ids), as each docstring says.
+Every edit is `(params, state, arrays...) -> state` and works under `jit` and `vmap`. The caller checks the arguments
+on the host (whether the slot is alive, the tile free, the amount in bounds). An index outside its axis, a blocked
+tile, a dead agent where a living one is meant change nothing: rows are chosen by comparison, so no index can wrap.
+What is left out is NaN (amounts) or NOBODY (ids), as each docstring says.
 """
 
 import jax.numpy as jnp
@@ -125,13 +125,13 @@ def set_wallet(params: Params, state: TownState, slot: Int[Array, ""], amount: F
 
 
 def set_stock(
-    params: Params, state: TownState, object: Int[Array, ""], good: Int[Array, ""], units: Float[Array, ""]
+    params: Params, state: TownState, place: Int[Array, ""], good: Int[Array, ""], units: Float[Array, ""]
 ) -> TownState:
     """Set the units of a good at an object, at least 0."""
     del params
     stock = state.economy.stock
     rows, columns = (jnp.arange(size, dtype=jnp.int32) for size in stock.shape)
-    cell = (rows == object)[:, None] & (columns == good)[None, :]
+    cell = (rows == place)[:, None] & (columns == good)[None, :]
     return state.replace(economy=state.economy.replace(stock=jnp.where(cell, jnp.maximum(units, 0.0), stock)))
 
 
@@ -174,10 +174,10 @@ def force_chat(
 ) -> TownState:
     """Apply a successful chat of two living agents at once: no reward, no cooldown, no distance test (4.4.7, 8.3)."""
     pair = _pair(state, speaker, listener)
-    ties, owner = state.ties, relationships.owner(params, state.roster)
+    ties, owner = state.ties, relationships._owner(params, state.roster)
     base = params.ties.delta[TieEvent.CHAT_SUCCESS] * jnp.clip(quality, 0.0, 1.0)
     trust, familiarity, rivalry = (
-        relationships.modify(owner, base[None, None, channel], TieEvent.CHAT_SUCCESS, channel) for channel in range(3)
+        relationships._modify(owner, base[None, None, channel], TieEvent.CHAT_SUCCESS, channel) for channel in range(3)
     )
     return state.replace(
         ties=ties.replace(
@@ -203,9 +203,7 @@ def defer_exit(params: Params, state: TownState, slot: Int[Array, ""]) -> TownSt
         exits=state.exits.replace(
             asked_tick=jnp.where(who, NEVER, state.exits.asked_tick), approved=state.exits.approved & ~who
         ),
-        employment=state.employment.replace(
-            absence_day=arrays.where_rows(who, NEVER, state.employment.absence_day)
-        ),
+        employment=state.employment.replace(absence_day=jnp.where(who[:, None], NEVER, state.employment.absence_day)),
     )
 
 
@@ -304,9 +302,7 @@ def _pair(state: TownState, first: Int[Array, ""], second: Int[Array, ""]) -> Bo
     return both & (first != second)
 
 
-def _with_levels(
-    params: Params, state: TownState, who: Bool[Array, "A"], level: Float[Array, "A N"]
-) -> TownState:
+def _with_levels(params: Params, state: TownState, who: Bool[Array, "A"], level: Float[Array, "A N"]) -> TownState:
     level = jnp.where(who[:, None], level, state.needs.level)
     phi = rewards.potential(params.reward, level)
     return state.replace(

@@ -142,9 +142,7 @@ def open_ground(params: Params, position: Int[Array, "*n 2"], direction: Int[Arr
     return inside & ~params.world.blocked[jnp.clip(y, 0, height - 1), jnp.clip(x, 0, width - 1)]
 
 
-def neighbour(
-    position: Int[Array, "*n 2"], direction: Int[Array, "*m"]
-) -> tuple[Int[Array, "*m"], Int[Array, "*m"]]:
+def neighbour(position: Int[Array, "*n 2"], direction: Int[Array, "*m"]) -> tuple[Int[Array, "*m"], Int[Array, "*m"]]:
     """Return x and y of the tile one step away; directions outside 0..3 count as the nearest of them."""
     step = jnp.clip(direction, 0, 3)
     x = position[..., 0] + jnp.asarray(STEP_X, jnp.int32)[step]

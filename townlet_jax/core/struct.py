@@ -5,9 +5,11 @@ is *made* (constructor, `replace`) and never inside a transformation, where leav
 """
 
 import dataclasses
-from typing import Any, Self, dataclass_transform
+from typing import Any, TypeVar, dataclass_transform
 
 import jax
+
+Record = TypeVar("Record", bound="Pytree")
 
 
 def static(default: Any = dataclasses.MISSING) -> Any:
@@ -46,6 +48,6 @@ class Pytree:
 
         jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self: Record, **changes: Any) -> Record:
         """Return a copy with some fields changed; unknown names raise `TypeError`."""
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]  # every subclass is a dataclass

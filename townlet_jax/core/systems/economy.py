@@ -73,7 +73,7 @@ def collect_rent(
     pays = owes & arrays.at_least(economy.wallet, rent)
     unpaid = owes & ~pays
     left = jnp.where(pays, jnp.maximum(0.0, economy.wallet - rent), economy.wallet)
-    days = jnp.where(pays, 0, economy.unpaid_days + unpaid)
+    days = jnp.where(pays, 0, economy.unpaid_days + unpaid.astype(jnp.int32))
     return economy.replace(wallet=left, unpaid_days=days), jnp.where(pays, rent, 0.0), unpaid
 
 

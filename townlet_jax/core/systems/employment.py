@@ -81,9 +81,9 @@ def work(
         last_present_tick=jnp.where(
             finalised, NEVER, jnp.where(presence.open & presence.here, tick, employment.last_present_tick)
         ),
-        on_time_ticks=employment.on_time_ticks + on_time,
-        late_ticks=employment.late_ticks + late,
-        late_today=employment.late_today + late,
+        on_time_ticks=employment.on_time_ticks + on_time.astype(jnp.int32),
+        late_ticks=employment.late_ticks + late.astype(jnp.int32),
+        late_today=employment.late_today + late.astype(jnp.int32),
         flags=jnp.where(finalised, 0, flags),
         shift_paid=employment.shift_paid + shifts.paid,
         shift_withheld=employment.shift_withheld + shifts.withheld,

@@ -69,7 +69,7 @@ def _conflicts(conflicts: Conflicts) -> Int[Array, "A"]:
     amount = jnp.zeros_like(conflicts.rival_ghost)
     for rival in (conflicts.rival_ghost, conflicts.rival_wait):
         there = rival != NOBODY
-        amount = (amount + there).at[arrays.drop_unless(there, rival)].add(1, mode="drop")
+        amount = (amount + there.astype(jnp.int32)).at[arrays.drop_unless(there, rival)].add(1, mode="drop")
     return amount
 
 

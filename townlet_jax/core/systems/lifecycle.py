@@ -41,7 +41,7 @@ def allocate(
         return value.replace(
             slot=value.slot.at[agent].set(choice),
             allocations=value.allocations + 1,
-            forced_reuses=value.forced_reuses + forced,
+            forced_reuses=value.forced_reuses + forced.astype(jnp.int32),
         )
 
     return arrays.while_pending(arrived, give, embeddings)

@@ -21,7 +21,7 @@ def admit(
         alive=roster.alive | arrived,
         uid=jnp.where(arrived, roster.next_uid + arrays.rank(arrived), roster.uid),
         next_uid=roster.next_uid + arrays.count(arrived),
-        generation=roster.generation + arrived,
+        generation=jnp.where(arrived, roster.generation + 1, roster.generation),
         position=arrays.where_rows(arrived, params.world.home_tile[roster.home], roster.position),
         profile=jnp.where(arrived, profile, roster.profile),
         born_tick=jnp.where(arrived, tick, roster.born_tick),

@@ -128,4 +128,4 @@ def _place_fact(params: Params, facts: Facts, fact: int, object: Int[Array, "A"]
         6: everybody + facts.day,
         7: facts.cost[affordance],
     }
-    return columns[fact] if fact in columns else everybody + facts.utility_on[fact - 8]
+    return columns[fact] if fact in columns else jnp.broadcast_to(facts.utility_on[fact - 8], object.shape)
