@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from townlet_jax.core import choose
+from townlet_jax.core import arrays, choose
 from townlet_jax.core.enums import NOBODY, NUM_KINDS, Avoidance, Direction, Kind, Option, Reason
 from townlet_jax.core.params import Params
 from townlet_jax.core.state import Activities, Queues, Roster, Ties
@@ -54,6 +54,7 @@ def flat(actions: Int[Array, "A"]) -> Intents:
     return waiting(actions.shape[0]).replace(flat=jnp.where(actions == NOBODY, NOBODY - 1, actions.astype(jnp.int32)))
 
 
+@arrays.unit
 def decode(
     params: Params, intents: Intents, *, roster: Roster, queues: Queues, activities: Activities, ties: Ties,
     closed: Bool[Array, "O"], tick: Int[Array, ""],
@@ -95,6 +96,7 @@ class Checked(Pytree):
     reason: Int[Array, "A"]  # NOT_ACTING, BAD_INDEX or NONE
 
 
+@arrays.unit
 def check(
     intents: Intents, *, acting: Bool[Array, "A"], num_objects: int, num_affordances: int
 ) -> Checked:

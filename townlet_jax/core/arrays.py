@@ -6,10 +6,11 @@ argmin/argmax; choosing "the best, lowest index on ties" therefore goes through 
 
 import functools
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
+from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from townlet_jax.core.enums import EPSILON, NOBODY
@@ -17,6 +18,8 @@ from townlet_jax.core.enums import EPSILON, NOBODY
 _LARGEST = jnp.iinfo(jnp.int32).max
 _SMALLEST = jnp.iinfo(jnp.int32).min
 Carry = TypeVar("Carry")
+Operands = TypeVar("Operands")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def at_least(x: Float[Array, "*n"], bound: Float[Array, "*#n"] | float) -> Bool[Array, "*n"]:
@@ -85,11 +88,6 @@ def rank(mask: Bool[Array, "n"]) -> Int[Array, "n"]:
     return count(mask[None, :] & (places[None, :] < places[:, None]))
 
 
-def total(columns: Float[Array, "*n k"]) -> Float[Array, "*n"]:
-    """Sum along a short last axis, left to right, without a float reduction."""
-    return functools.reduce(jnp.add, (columns[..., i] for i in range(columns.shape[-1])))
-
-
 def wrap(x: Int[Array, "*n"], period: Int[Array, "*#n"]) -> Int[Array, "*n"]:
     """Return `x mod period` for x in (-period, 2 period), without a division."""
     x = jnp.where(x < 0, x + period, x)
@@ -108,24 +106,92 @@ def where_rows(
     return jnp.where(mask.reshape(mask.shape + (1,) * (rows.ndim - 1)), value, rows)
 
 
+def unit(function: Function) -> Function:
+    """Make a function one unit of compilation: its results are computed once and stored.
+
+    Left alone, XLA's CPU backend fuses a chain of cheap [A] operations into every [A, A] consumer and computes it
+    A times over (an optimization barrier is dropped before fusion). A call that may not be inlined stops that.
+    Arguments that are not arrays are static. Masks cross the border as integers: LLVM's AVX-512 backend fails on
+    some broadcasts of stored 8-byte rows.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        leaves, tree = jax.tree.flatten((args, kwargs))
+        traced = [isinstance(leaf, jax.Array) for leaf in leaves]
+        masks: list[bool] = []
+
+        def body(*values: Array) -> tuple[Array, ...]:
+            given = iter(values)
+            filled = [
+                _unpack(next(given), leaf.dtype == bool) if is_traced else leaf
+                for leaf, is_traced in zip(leaves, traced, strict=True)
+            ]
+            some_args, some_kwargs = jax.tree.unflatten(tree, filled)
+            results, shape = jax.tree.flatten(function(*some_args, **some_kwargs))
+            masks[:] = [result.dtype == bool for result in results]
+            shapes[:] = [shape]
+            return tuple(_pack(result) for result in results)
+
+        shapes: list[Any] = []
+        body.__name__ = f"{function.__module__.rpartition('.')[2]}_{function.__name__}"
+        packed = jax.jit(body)(*(_pack(leaf) for leaf, is_traced in zip(leaves, traced, strict=True) if is_traced))
+        packed = set_xla_metadata(packed, inlineable="false")  # marks the call that made them
+        return jax.tree.unflatten(shapes[0], [_unpack(*pair) for pair in zip(packed, masks, strict=True)])
+
+    return cast(Function, call)
+
+
+def _pack(leaf: Array) -> Array:
+    return leaf.astype(jnp.int32) if leaf.dtype == bool else leaf
+
+
+def _unpack(leaf: Array, is_mask: bool) -> Array:
+    return leaf != 0 if is_mask else leaf
+
+
+@unit
+def _same(tree: Any) -> Any:
+    return tree
+
+
+def settled(tree: Carry) -> Carry:
+    """Have arrays computed once, here, because several others are made from them (see `unit`)."""
+    return cast(Carry, _same(tree))
+
+
+def total(columns: Float[Array, "*n k"]) -> Float[Array, "*n"]:
+    """Sum along a short last axis, left to right, without a float reduction."""
+    return settled(functools.reduce(jnp.add, (columns[..., i] for i in range(columns.shape[-1]))))
+
+
 def while_pending(
-    pending: Bool[Array, "n"], step: Callable[[Int[Array, ""], Carry], Carry], carry: Carry
+    pending: Bool[Array, "n"],
+    step: Callable[[Int[Array, ""], Carry, Operands], Carry],
+    carry: Carry,
+    operands: Operands,
 ) -> Carry:
-    """Call `step(index, carry)` for each pending index, in ascending order.
+    """Replace `carry` by `step(index, carry, operands)` for each pending index, in ascending order.
 
     Work that most ticks do not need costs nothing here: under `vmap` the loop runs as often as the town with the
     most pending entries needs, usually not at all, while `lax.cond` would run both sides in every tick.
+    What `step` computes from anything but its arguments, XLA may compute in every tick (loop-invariant code
+    motion), so arrays that heavy work reads belong in `operands`.
     """
 
     def body(loop: tuple[Bool[Array, "n"], Carry]) -> tuple[Bool[Array, "n"], Carry]:
         left, value = loop
         index = first_true(left)
-        return left & (indices(left) != index), step(index, value)
+        live = jnp.any(left)
+        awake = jax.tree.map(lambda leaf: jnp.where(live, leaf, jnp.zeros_like(leaf)), operands)
+        return left & (indices(left) != index), step(index, value, awake)
 
     _, result = jax.lax.while_loop(lambda loop: jnp.any(loop[0]), body, (pending, carry))
     return result
 
 
-def only_if(needed: Bool[Array, ""], step: Callable[[Carry], Carry], carry: Carry) -> Carry:
-    """Apply `step` once if needed; skipped by a whole batch in which no town needs it."""
-    return while_pending(needed[None], lambda _, value: step(value), carry)
+def only_if(
+    needed: Bool[Array, ""], step: Callable[[Carry, Operands], Carry], carry: Carry, operands: Operands
+) -> Carry:
+    """Replace `carry` by `step(carry, operands)` if needed (see `while_pending`)."""
+    return while_pending(needed[None], lambda _, value, given: step(value, given), carry, operands)

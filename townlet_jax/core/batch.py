@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+from jax.interpreters import partial_eval
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int
 
@@ -163,7 +164,9 @@ class Runner:
             tick_sums = jax.tree.map(lambda leaf: jnp.sum(leaf.astype(jnp.float32), axis=0), output.measures)
             return (after, remembered, summed), tick_sums
 
-        carry, series = jax.lax.scan(advance, (states, memory, sums), given, length=self.num_ticks)
+        carry = (states, memory, sums)
+        step = needed_only(advance, carry, _first(given))
+        carry, series = jax.lax.scan(step, carry, given, length=self.num_ticks)
         return (*carry, series)
 
     def _step(
@@ -173,6 +176,21 @@ class Runner:
             intents, memory = self._policy.act(params, state, memory, given)
         state, output = tick(params, state, intents)
         return state, memory, output
+
+
+def needed_only(function: Callable[..., Any], *examples: Any) -> Callable[..., Any]:
+    """Return the same function without the work whose results it throws away.
+
+    XLA removes dead work by itself, but not across the calls that `arrays.unit` keeps apart.
+    """
+    traced, shape = jax.make_jaxpr(function, return_shape=True)(*examples)
+    pruned, used = partial_eval.dce_jaxpr(traced.jaxpr, [True] * len(traced.out_avals))
+
+    def call(*args: Any) -> Any:
+        leaves = [leaf for leaf, keep in zip(jax.tree.leaves(args), used, strict=True) if keep]
+        return jax.tree.unflatten(jax.tree.structure(shape), jax.core.eval_jaxpr(pruned, traced.consts, *leaves))
+
+    return call
 
 
 def _first(given: Any) -> Any:

@@ -11,12 +11,12 @@ from townlet_jax.core.state import Activities, Queues, Roster, Ties
 
 def chebyshev(p: Int[Array, "*#n 2"], q: Int[Array, "*#n 2"]) -> Int[Array, "*#n"]:
     """Return the Chebyshev distance in tiles."""
-    return jnp.maximum(jnp.abs(p[..., 0] - q[..., 0]), jnp.abs(p[..., 1] - q[..., 1]))
+    return arrays.settled(jnp.maximum(jnp.abs(p[..., 0] - q[..., 0]), jnp.abs(p[..., 1] - q[..., 1])))
 
 
 def pairwise(position: Int[Array, "A 2"]) -> Int[Array, "A A"]:
     """Return the Chebyshev distance of every pair of slots."""
-    x, y = position[:, 0], position[:, 1]
+    x, y = arrays.settled((position[:, 0], position[:, 1]))
     return jnp.maximum(jnp.abs(x[:, None] - x[None, :]), jnp.abs(y[:, None] - y[None, :]))
 
 

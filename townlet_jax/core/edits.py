@@ -10,13 +10,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from townlet_jax.core import arrays, personality, rng
-from townlet_jax.core.enums import NEVER, NOBODY, Stream, TieEvent
+from townlet_jax.core.enums import NEVER, NOBODY, Stream, TieEvent, Trait
 from townlet_jax.core.params import Params
 from townlet_jax.core.state import Perturbations, TownState
 from townlet_jax.core.struct import Pytree
-from townlet_jax.core.systems import affordances, lifecycle, queues, relationships, rewards
+from townlet_jax.core.systems import affordances, lifecycle, queues, rewards
 
 KEEP = -2  # "as it is", for fields in which NOBODY has a meaning
+_WARMTH = 0.02  # familiarity an ok chat gains per unit of extroversion
 CONDEMNED_WITH_RESPAWN, CONDEMNED_FOR_GOOD = 1, 2
 
 
@@ -61,7 +62,7 @@ def spawn(params: Params, state: TownState, newcomer: Newcomer) -> TownState:
             alive=roster.alive | who,
             uid=jnp.where(who, roster.next_uid, roster.uid),
             next_uid=roster.next_uid + arrays.count(who),
-            generation=roster.generation + returns,
+            generation=roster.generation + returns.astype(jnp.int32),
             position=arrays.where_rows(who, tile, roster.position),
             home=home,
             profile=jnp.where(who, profile, roster.profile),
@@ -174,11 +175,8 @@ def force_chat(
 ) -> TownState:
     """Apply a successful chat of two living agents at once: no reward, no cooldown, no distance test (4.4.7, 8.3)."""
     pair = _pair(state, speaker, listener)
-    ties, owner = state.ties, relationships._owner(params, state.roster)
-    base = params.ties.delta[TieEvent.CHAT_SUCCESS] * jnp.clip(quality, 0.0, 1.0)
-    trust, familiarity, rivalry = (
-        relationships._modify(owner, base[None, None, channel], TieEvent.CHAT_SUCCESS, channel) for channel in range(3)
-    )
+    ties = state.ties
+    trust, familiarity, rivalry = _taken_chat(params, state, jnp.clip(quality, 0.0, 1.0))
     return state.replace(
         ties=ties.replace(
             trust=jnp.where(pair, jnp.clip(ties.trust + trust, -1.0, 1.0), ties.trust),
@@ -300,6 +298,20 @@ def _pair(state: TownState, first: Int[Array, ""], second: Int[Array, ""]) -> Bo
     one, other = _slot(state, first) & alive, _slot(state, second) & alive
     both = (one[:, None] & other[None, :]) | (other[:, None] & one[None, :])
     return both & (first != second)
+
+
+def _taken_chat(
+    params: Params, state: TownState, quality: Float[Array, ""]
+) -> tuple[Float[Array, "A 1"], Float[Array, "A 1"], Float[Array, "A 1"]]:
+    """Return what a successful chat does to each owner's trust, familiarity, rivalry (8.3)."""
+    traits = jnp.where(params.personality.modify_ties, params.personality.trait, 0.0)[state.roster.profile]
+    base = params.ties.delta[TieEvent.CHAT_SUCCESS] * quality
+    softened = jnp.where(base < 0, base * (1 - 0.5 * traits[:, Trait.FORGIVENESS, None]), base)
+    warmth = _WARMTH * traits[:, Trait.EXTROVERSION]
+    trust, familiarity, rivalry = (softened[:, channel] for channel in range(3))
+    deltas = (trust, familiarity + warmth, rivalry)
+    trust, familiarity, rivalry = (jnp.clip(delta, -1.0, 1.0)[:, None] for delta in deltas)
+    return trust, familiarity, rivalry
 
 
 def _with_levels(params: Params, state: TownState, who: Bool[Array, "A"], level: Float[Array, "A N"]) -> TownState:

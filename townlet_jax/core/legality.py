@@ -38,6 +38,7 @@ class Outlook(Pytree):
     facts: preconditions.Facts
 
 
+@arrays.unit
 def outlook(params: Params, state: TownState) -> Outlook:
     """Read the town at the end of a tick."""
     factor, utility_on, closed, _ = perturbations.effective(params, state.perturbations)
@@ -166,39 +167,23 @@ def startable(
     Preconditions count only where the agent holds the object or nobody holds or waits for it: they may change
     before a queue has moved on.
     """
-    affordable = arrays.at_least(state.economy.wallet[:, None], arrays.take(look.cost, affordance, 0.0))
+    affordable = _affords(state, arrays.take(look.cost, affordance, 0.0))
     stocked = in_stock(params, state, look, target, affordance)
     if not params.affordances.facts:
         return stocked & affordable
-    if _concern_objects(params):
+    if concern_objects(params):
         met = jax.vmap(lambda o, k: _conditions(params, look, o, k), in_axes=1, out_axes=1)(target, affordance)
     else:
-        met = jnp.take_along_axis(_conditions_by_affordance(params, look), jnp.maximum(affordance, 0), axis=1)
+        met = jnp.take_along_axis(conditions(params, look)[:, :, 0], jnp.maximum(affordance, 0), axis=1)
     asked = (state.queues.holding[:, None] == target) | (arrays.take(look.crowd, target, 0) == 0)
     return stocked & affordable & (met | ~asked)
 
 
-def startable_list(
-    params: Params, state: TownState, look: Outlook, target: Int[Array, "Q"], affordance: Int[Array, "Q"]
-) -> Bool[Array, "A Q"]:
-    """Answer `startable` for every agent and one list of objects and affordances, all of them valid indices."""
-    num_agents = state.roster.alive.shape[0]
-    affordable = arrays.at_least(state.economy.wallet[:, None], look.cost[affordance])
-    stocked = in_stock(params, state, look, target, affordance)
-    if not params.affordances.facts:
-        return stocked & affordable
-    if _concern_objects(params):
-        everybody = jnp.zeros(num_agents, jnp.int32)
-        met = jax.vmap(lambda o, k: _conditions(params, look, everybody + o, everybody + k), out_axes=1)(
-            target, affordance
-        )
-    else:
-        met = _conditions_by_affordance(params, look)[:, affordance]
-    asked = (state.queues.holding[:, None] == target) | (look.crowd[target] == 0)
-    return stocked & affordable & (met | ~asked)
+def _affords(state: TownState, cost: Float[Array, "A n"]) -> Bool[Array, "A n"]:
+    return arrays.at_least(jnp.broadcast_to(state.economy.wallet[:, None], cost.shape), cost)
 
 
-def _concern_objects(params: Params) -> bool:
+def concern_objects(params: Params) -> bool:
     """Tell whether any precondition of the town reads the object at hand."""
     after_goods = preconditions.FIRST_GOOD + params.affordances.consume.shape[1]
     return any(
@@ -207,16 +192,23 @@ def _concern_objects(params: Params) -> bool:
     )
 
 
+def conditions(params: Params, look: Outlook) -> Bool[Array, "A K places"]:
+    """Tell for which (agent, affordance, object) preconditions hold; one place for all objects if none reads them."""
+    nothing, rows, objects = jnp.zeros_like(look.engaged), arrays.indices(look.cost), arrays.indices(look.closed)
+    if not params.affordances.facts:
+        return jnp.ones((nothing.shape[0], rows.shape[0], 1), bool)
+    places = objects if concern_objects(params) else objects[:1]
+
+    def at(k: Int[Array, ""], o: Int[Array, ""]) -> Bool[Array, "A"]:
+        return _conditions(params, look, nothing + o, nothing + k)
+
+    return jax.vmap(lambda k: jax.vmap(lambda o: at(k, o), out_axes=-1)(places), out_axes=1)(rows)
+
+
 def _conditions(
     params: Params, look: Outlook, target: Int[Array, "A"], affordance: Int[Array, "A"]
 ) -> Bool[Array, "A"]:
     return preconditions.hold(params, look.facts, object=target, affordance=affordance)[0]
-
-
-def _conditions_by_affordance(params: Params, look: Outlook) -> Bool[Array, "A K"]:
-    nothing = jnp.zeros_like(look.engaged)
-    rows = arrays.indices(look.cost)
-    return jax.vmap(lambda k: _conditions(params, look, nothing, nothing + k), out_axes=1)(rows)
 
 
 def in_stock(

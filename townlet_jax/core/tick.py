@@ -170,12 +170,12 @@ def _wake(params: Params, state: TownState, now: Now) -> tuple[TownState, Woken]
     """Let newcomers in; end and start perturbations; call agents to meets (4.1)."""
     arrived = lifecycle.due(state.lifecycle, alive=state.roster.alive, tick=now.tick)
 
-    def draw(_: Int[Array, "A"]) -> Int[Array, "A"]:
-        stream = rng.stream(state.key, now.tick, Stream.AGENT)
+    def draw(_: Int[Array, "A"], moment: Int[Array, ""]) -> Int[Array, "A"]:
+        stream = rng.stream(state.key, moment, Stream.AGENT)
         unit = rng.uniform_column(stream, arrived.shape[0], _AGENT_COLUMNS, _PROFILE)
         return personality.draw(params.personality, params.start.profile, unit)
 
-    profile = arrays.only_if(jnp.any(arrived), draw, state.roster.profile)
+    profile = arrays.only_if(jnp.any(arrived), draw, state.roster.profile, now.tick)
     roster = movement.admit(params, state.roster, arrived=arrived, profile=profile, tick=now.tick)
     embeddings = lifecycle.allocate(params.embeddings, state.embeddings, arrived=arrived, tick=now.tick)
     guests = perturbations.Guests(

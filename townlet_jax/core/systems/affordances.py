@@ -43,6 +43,7 @@ def stop(activities: Activities, who: Bool[Array, "A"]) -> Activities:
     )
 
 
+@arrays.unit
 def finish_early(
     params: AffordanceParams, activities: Activities, *, early: Bool[Array, "A"], object: Int[Array, "A"]
 ) -> tuple[EarlyFinishes, Float[Array, "A N"]]:
@@ -59,6 +60,7 @@ def finish_early(
     return outcome, params.need_effect[row] * fraction[:, None]
 
 
+@arrays.unit
 def start(
     params: Params,
     activities: Activities,
@@ -152,6 +154,7 @@ def interrupted(params: AffordanceParams, activities: Activities, *, utility_on:
     return ~arrays.take(powered(params, utility_on), activities.affordance, True)
 
 
+@arrays.unit
 def run(
     params: Params,
     activities: Activities,

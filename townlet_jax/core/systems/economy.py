@@ -25,6 +25,7 @@ def admit(params: EconomyParams, economy: Economy, *, arrived: Bool[Array, "A"])
     return economy.replace(wallet=jnp.where(arrived, params.spawn_wallet, economy.wallet))
 
 
+@arrays.unit
 def charge(table: AffordanceParams, economy: Economy, *, starts: Starts) -> Economy:
     """Take the price of begun affordances from wallets and what they consume from the object's stock."""
     begun = starts.affordance != NOBODY
@@ -33,6 +34,7 @@ def charge(table: AffordanceParams, economy: Economy, *, starts: Starts) -> Econ
     return economy.replace(wallet=jnp.maximum(0.0, economy.wallet - starts.cost), stock=stock)
 
 
+@arrays.unit
 def store(economy: Economy, *, finishes: Finishes) -> Economy:
     """Put what finished affordances made into their sinks; no cap applies."""
     goods = jnp.broadcast_to(jnp.arange(economy.stock.shape[1], dtype=jnp.int32), finishes.sink.shape)
@@ -46,24 +48,30 @@ def settle_shifts(economy: Economy, *, shifts: Shifts) -> tuple[Economy, Shifts]
     return economy.replace(wallet=left + shifts.paid), shifts.replace(fine_taken=economy.wallet - left)
 
 
+@arrays.unit
 def restock(params: Params, economy: Economy, *, tick_of_day: Int[Array, ""]) -> tuple[Economy, Float[Array, "O G"]]:
     """Deliver the rows that are due, in order; also tell what was delivered (4.5.1)."""
     rows = params.restock
     since = arrays.wrap(tick_of_day - rows.at, params.clock.ticks_per_day)
     due = since % rows.every == 0
 
-    def deliver(row: Int[Array, ""], value: tuple[Array, Array]) -> tuple[Array, Array]:
+    def deliver(
+        row: Int[Array, ""], value: tuple[Array, Array], present: Bool[Array, "O"]
+    ) -> tuple[Array, Array]:
         stock, delivered = value
-        shelf = params.world.present & (params.world.object_type == rows.object_type[row])
+        shelf = present & (params.world.object_type == rows.object_type[row])
         goods = jnp.arange(stock.shape[1], dtype=jnp.int32) == rows.good[row]
         room = jnp.clip(rows.cap[row] - stock, 0.0, rows.amount[row])
         add = jnp.where(shelf[:, None] & goods[None, :], room, 0.0)
         return stock + add, delivered + add
 
-    stock, delivered = arrays.while_pending(due, deliver, (economy.stock, jnp.zeros_like(economy.stock)))
+    stock, delivered = arrays.while_pending(
+        due, deliver, (economy.stock, jnp.zeros_like(economy.stock)), params.world.present
+    )
     return economy.replace(stock=stock), delivered
 
 
+@arrays.unit
 def collect_rent(
     params: EconomyParams, economy: Economy, *, alive: Bool[Array, "A"], is_night: Bool[Array, ""]
 ) -> tuple[Economy, Float[Array, "A"], Bool[Array, "A"]]:

@@ -55,41 +55,95 @@ def work(
     day: Int[Array, ""],
 ) -> tuple[Employment, Shifts]:
     """Run the employment machine for one tick; the coins it tells are paid by economy."""
+    after, effects = _work(
+        params, employment, alive=alive, position=position, tick=tick, tick_of_day=tick_of_day, day=day
+    )
+    coworkers = _coworkers(employment.job, effects.working)
+    return after, Shifts(
+        paid=effects.paid,
+        withheld=effects.withheld,
+        fine=effects.fine,
+        fine_taken=jnp.zeros_like(effects.fine),
+        phase_entered=jnp.where(after.phase != employment.phase, after.phase, -1),
+        begun=effects.begun,
+        finalised=effects.finalised,
+        sample=effects.sample,
+        on_time_ticks=jnp.where(effects.finalised, after.on_time_ticks, 0),
+        length=jnp.where(effects.finalised, _row(params.jobs.length, employment.job), 0),
+        fined=effects.fined,
+        late_told=effects.late_told,
+        absent_told=effects.absent_told,
+        departed=effects.departed,
+        helped=effects.helped[:, None] & coworkers,
+        took_shift=effects.replaced[:, None] & coworkers,
+    )
+
+
+def _row(column: Array, job: Int[Array, "A"]) -> Array:
+    return column[jnp.clip(job, 0, column.shape[0] - 1)]
+
+
+def _coworkers(job: Int[Array, "A"], working: Bool[Array, "A"]) -> Bool[Array, "A A"]:
+    """Tell whether column works now in row's job; nobody is its own coworker."""
+    slots = arrays.indices(job)
+    busy_job = jnp.where(working, job, NOBODY)
+    return (job[:, None] == busy_job[None, :]) & (job != NOBODY)[:, None] & (slots[:, None] != slots[None, :])
+
+
+class _Effects(Pytree):
+    """What a tick of work came to, one row an agent."""
+
+    working: Bool[Array, "A"]  # new phase ON_TIME or LATE
+    paid: Float[Array, "A"]
+    withheld: Float[Array, "A"]
+    fine: Float[Array, "A"]
+    begun: Bool[Array, "A"]
+    finalised: Bool[Array, "A"]
+    sample: Float[Array, "A"]
+    fined: Bool[Array, "A"]
+    late_told: Bool[Array, "A"]
+    absent_told: Bool[Array, "A"]
+    departed: Bool[Array, "A"]
+    helped: Bool[Array, "A"]  # coworkers covered for a late agent
+    replaced: Bool[Array, "A"]  # coworkers took the shift of an absent agent
+
+
+@arrays.unit
+def _work(
+    params: Params,
+    employment: Employment,
+    *,
+    alive: Bool[Array, "A"],
+    position: Int[Array, "A 2"],
+    tick: Int[Array, ""],
+    tick_of_day: Int[Array, ""],
+    day: Int[Array, ""],
+) -> tuple[Employment, _Effects]:
     table = timetable(params, employment, tick_of_day=tick_of_day)
     employed = alive & table.has_job
     begun = employed & (table.since == 0)
-    was = employment
     employment = _begin(employment, begun, tick)
     presence = _presence(params, employment, table, employed=employed, begun=begun, position=position, tick=tick)
-    shifts, flags = _effects(params, employment, table, presence, alive=alive, job=employment.job)
-    sample = jnp.clip(employment.on_time_ticks.astype(jnp.float32) / table.length.astype(jnp.float32), 0.0, 1.0)
+    effects, flags = _effects(params, employment, table, presence)
     finalised, phase = presence.finalised, presence.phase
-    on_time, late = phase == Phase.ON_TIME, phase == Phase.LATE
-    newest_first = jnp.concatenate([sample[:, None], employment.attendance[:, :-1]], axis=1)
-    absences = jnp.concatenate(
-        [jnp.broadcast_to(day, (alive.shape[0], 1)), employment.absence_day[:, :-1]], axis=1
-    )
-    shifts = shifts.replace(
-        phase_entered=jnp.where(phase != was.phase, phase, -1),
-        sample=jnp.where(finalised, sample, 0.0),
-        on_time_ticks=jnp.where(finalised, employment.on_time_ticks, 0),
-        length=jnp.where(finalised, table.length, 0),
-    )
+    newest_first = jnp.concatenate([effects.sample[:, None], employment.attendance[:, :-1]], axis=1)
+    today = jnp.broadcast_to(day, (alive.shape[0], 1))
+    absences = jnp.concatenate([today, employment.absence_day[:, :-1]], axis=1)
+    last = jnp.where(presence.open & presence.here, tick, employment.last_present_tick)
+    late = (phase == Phase.LATE).astype(jnp.int32)
     return employment.replace(
         phase=phase,
         shift_start_tick=jnp.where(finalised, NEVER, employment.shift_start_tick),
-        last_present_tick=jnp.where(
-            finalised, NEVER, jnp.where(presence.open & presence.here, tick, employment.last_present_tick)
-        ),
-        on_time_ticks=employment.on_time_ticks + on_time.astype(jnp.int32),
-        late_ticks=employment.late_ticks + late.astype(jnp.int32),
-        late_today=employment.late_today + late.astype(jnp.int32),
+        last_present_tick=jnp.where(finalised, NEVER, last),
+        on_time_ticks=employment.on_time_ticks + (phase == Phase.ON_TIME).astype(jnp.int32),
+        late_ticks=employment.late_ticks + late,
+        late_today=employment.late_today + late,
         flags=jnp.where(finalised, 0, flags),
-        shift_paid=employment.shift_paid + shifts.paid,
-        shift_withheld=employment.shift_withheld + shifts.withheld,
+        shift_paid=employment.shift_paid + effects.paid,
+        shift_withheld=employment.shift_withheld + effects.withheld,
         attendance=arrays.where_rows(finalised, newest_first, employment.attendance),
-        absence_day=arrays.where_rows(shifts.absent_told, absences, employment.absence_day),
-    ), shifts
+        absence_day=arrays.where_rows(effects.absent_told, absences, employment.absence_day),
+    ), effects
 
 
 def _begin(employment: Employment, begun: Bool[Array, "A"], tick: Int[Array, ""]) -> Employment:
@@ -135,14 +189,8 @@ def _presence(
 
 
 def _effects(
-    params: Params,
-    employment: Employment,
-    table: Timetable,
-    presence: _Presence,
-    *,
-    alive: Bool[Array, "A"],
-    job: Int[Array, "A"],
-) -> tuple[Shifts, Int[Array, "A"]]:
+    params: Params, employment: Employment, table: Timetable, presence: _Presence
+) -> tuple[_Effects, Int[Array, "A"]]:
     """Pay, fine and tell (4.4.3); also return the next flags."""
     flags, phase = employment.flags, presence.phase
     wage = params.jobs.wage_rate[table.row]
@@ -150,7 +198,7 @@ def _effects(
     working = on_time | late
     was_working = (employment.phase == Phase.ON_TIME) | (employment.phase == Phase.LATE)
     paid_now = on_time | (late & presence.here)
-    withheld_now = (late & ~presence.here) | absent
+    has_coworker = jnp.any(_coworkers(employment.job, working), axis=-1)
 
     def first(event: Bool[Array, "A"], flag: ShiftFlag) -> Bool[Array, "A"]:
         return event & ~arrays.has_bit(flags, flag)
@@ -161,12 +209,8 @@ def _effects(
     absent_told = first(absent, ShiftFlag.ABSENT_TOLD)
     stopped = ((phase == Phase.AWAIT) | absent) & was_working & presence.open
     departed = first(stopped, ShiftFlag.DEPARTED_TOLD)
-    slots = arrays.indices(alive)
-    coworker = (
-        (working & alive)[None, :] & (job[None, :] == job[:, None]) & (slots[None, :] != slots[:, None])
-    )
-    helped = first(late, ShiftFlag.HELPED)[:, None] & coworker
-    took_shift = first(absent, ShiftFlag.TAKEN)[:, None] & coworker
+    helped = first(late & has_coworker, ShiftFlag.HELPED)
+    replaced = first(absent & has_coworker, ShiftFlag.TAKEN)
     fine = jnp.where(fined, params.jobs.lateness_penalty[table.row], 0.0)
     fine = fine + jnp.where(late & ~presence.here, params.employment.late_tick_penalty, 0.0)
     fine = fine + jnp.where(absent_fined, params.employment.absence_penalty, 0.0)
@@ -175,32 +219,29 @@ def _effects(
         (on_time, ShiftFlag.WAS_ON_TIME),
         (fined, ShiftFlag.FINED),
         (late_told, ShiftFlag.LATE_TOLD),
-        (jnp.any(helped, axis=-1), ShiftFlag.HELPED),
+        (helped, ShiftFlag.HELPED),
         (absent_fined, ShiftFlag.ABSENT_FINED),
         (absent_told, ShiftFlag.ABSENT_TOLD),
-        (jnp.any(took_shift, axis=-1), ShiftFlag.TAKEN),
+        (replaced, ShiftFlag.TAKEN),
         (departed, ShiftFlag.DEPARTED_TOLD),
         (paid_now, ShiftFlag.ON_SHIFT),
     ):
-        flags = jnp.where(event, flags | int(flag), flags)
-    nothing = jnp.zeros_like(wage)
-    return Shifts(
+        flags = flags | jnp.where(event, int(flag), 0)
+    done = employment.on_time_ticks.astype(jnp.float32) / table.length.astype(jnp.float32)
+    return _Effects(
+        working=working,
         paid=jnp.where(paid_now, wage, 0.0),
-        withheld=jnp.where(withheld_now, wage, 0.0),
+        withheld=jnp.where((late & ~presence.here) | absent, wage, 0.0),
         fine=fine,
-        fine_taken=nothing,
-        phase_entered=phase,
         begun=presence.begun,
         finalised=presence.finalised,
-        sample=nothing,
-        on_time_ticks=jnp.zeros_like(phase),
-        length=jnp.zeros_like(phase),
+        sample=jnp.where(presence.finalised, jnp.clip(done, 0.0, 1.0), 0.0),
         fined=fined,
         late_told=late_told,
         absent_told=absent_told,
         departed=departed,
         helped=helped,
-        took_shift=took_shift,
+        replaced=replaced,
     ), flags
 
 
@@ -227,6 +268,7 @@ def midnight(employment: Employment, *, alive: Bool[Array, "A"], is_night: Bool[
     )
 
 
+@arrays.unit
 def clear(employment: Employment, *, gone: Bool[Array, "A"]) -> Employment:
     """Empty the slots of those that left; the job stays with the slot."""
 

@@ -22,6 +22,15 @@ class Standing(Pytree):
     age_ticks: Int[Array, "A"]
 
 
+class _Cases(Pytree):
+    """Who may have to leave, and why."""
+
+    queued: Bool[Array, "A"]
+    approved: Bool[Array, "A"]
+    broke: Bool[Array, "A"]
+    old: Bool[Array, "A"]
+
+
 class _Verdict(Pytree):
     """Reasons and routes while they are being decided."""
 
@@ -29,6 +38,7 @@ class _Verdict(Pytree):
     route: Int[Array, "A"]
 
 
+@arrays.unit
 def judge(
     params: Params,
     exits: Exits,
@@ -49,13 +59,12 @@ def judge(
     old = free_to_judge & (max_age > 0) & (standing.age_ticks >= max_age * params.clock.ticks_per_day)
     none = jnp.zeros_like(standing.unpaid_days)
 
-    def decide(_: _Verdict) -> _Verdict:
-        return _decide(
-            params, exits, queued=queued, approved=approved, broke=broke, old=old, cap=daily_exit_cap, tick=tick
-        )
+    def decide(_: _Verdict, cases: _Cases) -> _Verdict:
+        return _decide(params, exits, cases, cap=daily_exit_cap, tick=tick)
 
     verdict = _Verdict(reason=none, route=none)
-    verdict = arrays.only_if(jnp.any(queued | approved | broke | old), decide, verdict)
+    cases = _Cases(queued=queued, approved=approved, broke=broke, old=old)
+    verdict = arrays.only_if(jnp.any(queued | approved | broke | old), decide, verdict, cases)
     amount = arrays.count(verdict.reason != ExitReason.NONE)
     queue = ExitQueue(pending=pending, overflow=overflow, route=verdict.route)
     return exits.replace(exits_today=exits.exits_today + amount), queue, verdict.reason
@@ -77,15 +86,13 @@ def _ask(
 def _decide(
     params: Params,
     exits: Exits,
+    cases: _Cases,
     *,
-    queued: Bool[Array, "A"],
-    approved: Bool[Array, "A"],
-    broke: Bool[Array, "A"],
-    old: Bool[Array, "A"],
     cap: Int[Array, ""],
     tick: Int[Array, ""],
 ) -> _Verdict:
     """Go through sub-steps 2 to 6; every exit takes room of the daily cap, manual and review exits never lack it."""
+    queued, approved = cases.queued, cases.approved
     reviewed = queued & ~approved & (tick - exits.asked_tick >= params.employment.review_ticks)
     unlimited = jnp.iinfo(jnp.int32).max
     room = jnp.where(cap == 0, unlimited, cap - exits.exits_today)
@@ -98,10 +105,10 @@ def _decide(
     capped = line & (arrays.count(line[None, :] & earlier) < room)
     room = room - arrays.count(capped)
     fired = approved | reviewed | capped
-    rent = broke & ~fired
+    rent = cases.broke & ~fired
     rent = rent & (arrays.rank(rent) < room)
     room = room - arrays.count(rent)
-    age = old & ~fired & ~rent
+    age = cases.old & ~fired & ~rent
     age = age & (arrays.rank(age) < room)
     reason = jnp.where(age, ExitReason.AGE_OUT, ExitReason.NONE)
     reason = jnp.where(rent, ExitReason.EVICTION_RENT, reason)

@@ -21,6 +21,7 @@ from townlet_jax.core.params import AffordanceParams, Params
 from townlet_jax.core.state import Employment, Tally, TownState
 
 
+@arrays.unit
 def count_up(
     table: AffordanceParams,
     tally: Tally,
@@ -76,17 +77,18 @@ def _conflicts(conflicts: Conflicts) -> Int[Array, "A"]:
 def clear(tally: Tally, *, gone: Bool[Array, "A"]) -> Tally:
     """Empty the slots of those that left."""
 
-    def forget(count: Int[Array, "A C"]) -> Int[Array, "A C"]:
-        return arrays.where_rows(gone, jnp.int32(0), count)
+    def forget(count: Int[Array, "A C"], who: Bool[Array, "A"]) -> Int[Array, "A C"]:
+        return arrays.where_rows(who, 0, count)
 
     return Tally(
-        count=arrays.only_if(jnp.any(gone), forget, tally.count),
+        count=arrays.only_if(jnp.any(gone), forget, tally.count, gone),
         earned=jnp.where(gone, 0.0, tally.earned),
         withheld=jnp.where(gone, 0.0, tally.withheld),
         spent=jnp.where(gone, 0.0, tally.spent),
     )
 
 
+@arrays.unit
 def measure(params: Params, state: TownState, *, outcomes: Outcomes, acting: Bool[Array, "A"], switched: Bool[Array, "A"]) -> Measures:
     """Sum the tick up over the town; `state` is the town after judge and before leave (9.1)."""
     alive = state.roster.alive

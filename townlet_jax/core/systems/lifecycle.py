@@ -22,6 +22,7 @@ def admit(lifecycle: Lifecycle, *, arrived: Bool[Array, "A"]) -> Lifecycle:
     return lifecycle.replace(respawn_tick=jnp.where(arrived, NEVER, lifecycle.respawn_tick))
 
 
+@arrays.unit
 def allocate(
     params: EmbeddingParams, embeddings: Embeddings, *, arrived: Bool[Array, "A"], tick: Int[Array, ""]
 ) -> Embeddings:
@@ -31,20 +32,20 @@ def allocate(
     are the smallest `released_tick`. If that one is still cooling down, every other is too: a forced reuse.
     """
 
-    def give(agent: Int[Array, ""], value: Embeddings) -> Embeddings:
+    def give(agent: Int[Array, ""], value: Embeddings, now: Int[Array, ""]) -> Embeddings:
         num_slots = value.released_tick.shape[0]
         taken = jnp.zeros(num_slots, bool)
         taken = taken.at[arrays.drop_unless(value.slot != NOBODY, value.slot)].set(True, mode="drop")
         choice = arrays.first_min(value.released_tick, ~taken)
         released = arrays.take(value.released_tick, choice, NEVER)
-        forced = (released != NEVER) & (tick - released < params.cooldown_ticks)
+        forced = (released != NEVER) & (now - released < params.cooldown_ticks)
         return value.replace(
             slot=value.slot.at[agent].set(choice),
             allocations=value.allocations + 1,
             forced_reuses=value.forced_reuses + forced.astype(jnp.int32),
         )
 
-    return arrays.while_pending(arrived, give, embeddings)
+    return arrays.while_pending(arrived, give, embeddings, tick)
 
 
 def weaken(
@@ -70,6 +71,7 @@ def verdicts(
     return jnp.where(alive, reason, Exit.NONE)
 
 
+@arrays.unit
 def leave(
     lifecycle: Lifecycle,
     embeddings: Embeddings,
@@ -82,11 +84,11 @@ def leave(
     """Take leavers out: free their identity slot, set the timer of the next arrival."""
     gone = reason != Exit.NONE
 
-    def timers(_: Int[Array, "A"]) -> Int[Array, "A"]:
-        unit = rng.uniform_column(rng.stream(key, tick, Stream.AGENT), gone.shape[0], _AGENT_COLUMNS, _DELAY)
+    def timers(_: Int[Array, "A"], now: Int[Array, ""]) -> Int[Array, "A"]:
+        unit = rng.uniform_column(rng.stream(key, now, Stream.AGENT), gone.shape[0], _AGENT_COLUMNS, _DELAY)
         return tick + rng.uniform_integer(unit, controls.respawn_min[None], controls.respawn_max[None])
 
-    back = arrays.only_if(jnp.any(gone), timers, jnp.full_like(reason, NEVER))
+    back = arrays.only_if(jnp.any(gone), timers, jnp.full_like(reason, NEVER), tick)
     back = jnp.where(gone & (lifecycle.condemned != 2), back, NEVER)
     freed = arrays.drop_unless(gone & (embeddings.slot != NOBODY), embeddings.slot)
     return (

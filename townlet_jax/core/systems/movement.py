@@ -38,6 +38,7 @@ def relocate(params: Params, roster: Roster, *, relocated: Int[Array, "A"]) -> R
     )
 
 
+@arrays.unit
 def walk(
     params: Params,
     roster: Roster,

@@ -34,9 +34,9 @@ class _Moment(Pytree):
     """What all starts of one tick share: the state before any of them."""
 
     tick: Int[Array, ""]
-    key: Key[Array, ""]
     due: Bool[Array, "V"]
-    candidates: Bool[Array, "V A"]
+    rested: Bool[Array, "A"]  # whom a meet may call
+    free: Bool[Array, "A"]  # of these, who neither runs something nor works
     alive: Bool[Array, "A"]
     rivalry: Float[Array, "A A"]
 
@@ -46,23 +46,27 @@ def is_active(perturbations: Perturbations) -> Bool[Array, "V"]:
     return perturbations.until_tick != NEVER
 
 
+@arrays.unit
 def advance(
     params: Params, perturbations: Perturbations, *, guests: Guests, tick: Int[Array, ""], key: Key[Array, ""]
 ) -> tuple[Perturbations, Shocks]:
     """End what is over, start what is due, and tell the shocks of this tick."""
     perturbations, ended = _end(params.perturbation, perturbations, tick)
     due = (perturbations.queued_tick != NEVER) & (perturbations.queued_tick <= tick) & ~is_active(perturbations)
+    rested, free = arrays.settled(_candidates(perturbations, guests, tick))
     moment = _Moment(
         tick=tick,
-        key=key,
         due=due,
-        candidates=_candidates(params.perturbation, perturbations, guests, tick),
+        rested=rested,
+        free=free,
         alive=guests.alive,
         rivalry=guests.rivalry,
     )
-    started = due | _fire(params, perturbations, moment)
+    started = due | _fire(params, perturbations, moment, key)
     begun = _Begun(slice=perturbations, relocated=jnp.full_like(guests.phase, NOBODY))
-    begun = arrays.while_pending(started, lambda spec, value: _start(params, value, spec, moment), begun)
+    begun = arrays.while_pending(
+        started, lambda spec, value, given: _start(params, value, spec, given, key), begun, moment
+    )
     factor, utility_on, closed, city_event = effective(params, begun.slice)
     return begun.slice, Shocks(
         price_factor=factor,
@@ -75,6 +79,7 @@ def advance(
     )
 
 
+@arrays.unit
 def effective(
     params: Params, perturbations: Perturbations
 ) -> tuple[Float[Array, "P"], Bool[Array, "U"], Bool[Array, "O"], Bool[Array, ""]]:
@@ -117,26 +122,28 @@ def _end(
 
 
 def _candidates(
-    specs: PerturbationParams, perturbations: Perturbations, guests: Guests, tick: Int[Array, ""]
-) -> Bool[Array, "V A"]:
+    perturbations: Perturbations, guests: Guests, tick: Int[Array, ""]
+) -> tuple[Bool[Array, "A"], Bool[Array, "A"]]:
+    """Return who may be called to a meet, and who of these may be called to one that spares the busy."""
     rested = guests.alive & (tick >= perturbations.agent_cooldown_until)
     at_work = (guests.phase == Phase.AWAIT) | (guests.phase == Phase.ON_TIME) | (guests.phase == Phase.LATE)
-    free = ~guests.busy & ~at_work
-    return rested[None, :] & (~specs.spare_busy[:, None] | free[None, :])
+    return rested, rested & ~guests.busy & ~at_work
 
 
-def _fire(params: Params, perturbations: Perturbations, moment: _Moment) -> Bool[Array, "V"]:
+def _fire(
+    params: Params, perturbations: Perturbations, moment: _Moment, key: Key[Array, ""]
+) -> Bool[Array, "V"]:
     """Random starts: the first `capacity` eligible specs in index order. A queued operator start blocks its spec."""
     specs = params.perturbation
     capacity = specs.max_concurrent - arrays.count(is_active(perturbations) | moment.due)
     chance = jnp.minimum(1.0, specs.prob_per_day / params.clock.ticks_per_day.astype(jnp.float32))
     recent = (perturbations.fired_tick != NEVER) & (perturbations.fired_tick > moment.tick - specs.window_ticks)
     within_limit = (specs.max_events_per_window == 0) | (arrays.count(recent) < specs.max_events_per_window)
-    has_guests = arrays.count(moment.candidates) >= 2
+    has_guests = jnp.where(specs.spare_busy, arrays.count(moment.free), arrays.count(moment.rested)) >= 2
     has_target = jnp.any(_bottleneck_targets(params), axis=-1)
     possible = jnp.where(specs.kind == Perturb.ARRANGED_MEET, has_guests, True)
     possible = jnp.where(specs.kind == Perturb.QUEUE_BOTTLENECK, has_target, possible)
-    stream = rng.stream(moment.key, moment.tick, Stream.PERTURB)
+    stream = rng.stream(key, moment.tick, Stream.PERTURB)
     eligible = (
         ~is_active(perturbations)
         & (perturbations.queued_tick == NEVER)
@@ -158,15 +165,17 @@ def _bottleneck_targets(params: Params) -> Bool[Array, "V O"]:
     return chosen & world.present[None, :]
 
 
-def _start(params: Params, begun: _Begun, spec: Int[Array, ""], moment: _Moment) -> _Begun:
+def _start(
+    params: Params, begun: _Begun, spec: Int[Array, ""], moment: _Moment, key: Key[Array, ""]
+) -> _Begun:
     """Start one spec (steps 4 and 5); what an operator queued wins over what is drawn."""
     specs, was, tick = params.perturbation, begun.slice, moment.tick
     due = moment.due[spec]
-    unit = rng.uniform_row(rng.stream(moment.key, tick, Stream.PERTURB), spec, _COLUMNS)
+    unit = rng.uniform_row(rng.stream(key, tick, Stream.PERTURB), spec, _COLUMNS)
     drawn_ticks = rng.uniform_integer(unit[_DURATION], specs.duration_min[spec], specs.duration_max[spec])
     ticks = jnp.where(due & (was.queued_ticks[spec] >= 0), was.queued_ticks[spec], drawn_ticks)
     until = tick + jnp.maximum(1, ticks)
-    member = _members(params, was, spec, moment) & (specs.kind[spec] == Perturb.ARRANGED_MEET)
+    member = _members(params, was, spec, moment, key) & (specs.kind[spec] == Perturb.ARRANGED_MEET)
     rested = jnp.where(member, until + specs.agent_cooldown_ticks, 0)
     cooldown = until + specs.cooldown_ticks[spec] + specs.global_cooldown_ticks
     fired = jnp.concatenate([tick[None], was.fired_tick[spec, :-1]])
@@ -204,20 +213,24 @@ def _magnitude(
 def _closed_object(
     params: Params, was: Perturbations, spec: Int[Array, ""], due: Bool[Array, ""], unit: Float[Array, ""]
 ) -> Int[Array, ""]:
-    targets = _bottleneck_targets(params)[spec]
+    all_targets = _bottleneck_targets(params)
+    order = jnp.cumsum(all_targets, axis=-1, dtype=jnp.int32)[spec]  # from 1, in index order
+    targets = all_targets[spec]
     amount = arrays.count(targets)
     pick = jnp.minimum(jnp.floor(unit * amount.astype(jnp.float32)).astype(jnp.int32), amount - 1)
-    drawn = arrays.first_true(targets & (arrays.rank(targets) == pick))
+    drawn = arrays.first_true(targets & (order == pick + 1))
     value = jnp.where(due & (was.object[spec] != NOBODY), was.object[spec], drawn)
     return jnp.where(params.perturbation.kind[spec] == Perturb.QUEUE_BOTTLENECK, value, NOBODY)
 
 
-def _members(params: Params, was: Perturbations, spec: Int[Array, ""], moment: _Moment) -> Bool[Array, "A"]:
+def _members(
+    params: Params, was: Perturbations, spec: Int[Array, ""], moment: _Moment, key: Key[Array, ""]
+) -> Bool[Array, "A"]:
     """Participants of a meet: whom the operator named, else rivals or a random group among the candidates."""
     specs = params.perturbation
     named = was.member[spec] & moment.due[spec]
-    candidates = moment.candidates[spec]
-    stream = rng.stream(moment.key, moment.tick, Stream.AGENT)
+    candidates = jnp.where(specs.spare_busy[spec], moment.free, moment.rested)
+    stream = rng.stream(key, moment.tick, Stream.AGENT)
     order = rng.uniform_column(stream, candidates.shape[0], _AGENT_COLUMNS, _MEET_ORDER)
     random = candidates & (_place(-order, candidates) < specs.max_participants[spec])
     rivals = _rivals(candidates, moment.rivalry, specs.max_participants[spec])

@@ -83,6 +83,7 @@ def places(queues: Queues) -> Int[Array, "A"]:
 
 def drop(queues: Queues, who: Bool[Array, "A"]) -> Queues:
     """End the engagement of some agents, without cooldown or courtesy."""
+    who = arrays.settled(who)
     return queues.replace(
         holding=jnp.where(who, NOBODY, queues.holding),
         waiting=jnp.where(who, NOBODY, queues.waiting),
@@ -93,6 +94,7 @@ def drop(queues: Queues, who: Bool[Array, "A"]) -> Queues:
     )
 
 
+@arrays.unit
 def release(
     params: QueueParams,
     queues: Queues,
@@ -110,6 +112,7 @@ def release(
     leaving = is_leave & (waits | ((queues.holding != NOBODY) & ~busy))
     reason = jnp.where(is_release & ~releasing, Reason.NOT_HOLDER, Reason.NONE)
     reason = jnp.where(is_leave & ~leaving, jnp.where(busy, Reason.BUSY, Reason.NOT_WAITING), reason)
+    releasing, leaving = arrays.settled((releasing, leaving))
     early, aborted = releasing & busy & success, releasing & busy & ~success
     line = waits_for(queues, queues.holding)
     first = arrays.first_min(jnp.broadcast_to(queues.ticket[None, :], line.shape), line)
@@ -131,6 +134,7 @@ def _cool_down(queues: Queues, who: Bool[Array, "A"], object: Int[Array, "A"], u
     return queues.replace(cooldown_until=cooldown)
 
 
+@arrays.unit
 def request(
     params: Params,
     queues: Queues,
@@ -156,7 +160,8 @@ def request(
     reason = jnp.where(busy, Reason.BUSY, reason)
     reason = jnp.where(~params.world.present[target], Reason.BAD_INDEX, reason)
     reason = jnp.where(asking, reason, Reason.NONE)
-    joins = asking & (reason == Reason.NONE) & ~holds
+    reason = arrays.settled(reason)
+    joins = arrays.settled(asking & (reason == Reason.NONE) & ~holds)
     tail = _tail(queues, object)
     same = joins[None, :] & (object[None, :] == object[:, None]) & (slots[None, :] < slots[:, None])
     queues = drop(queues, joins)
@@ -176,6 +181,7 @@ def _tail(queues: Queues, object: Int[Array, "A"]) -> Int[Array, "A"]:
     return jnp.where(largest == lowest, 0, largest + 1)
 
 
+@arrays.unit
 def grant(
     params: Params,
     queues: Queues,
@@ -207,13 +213,14 @@ def _grant(
     params: Params, queues: Queues, may_take: Bool[Array, "A"], tick: Int[Array, ""]
 ) -> tuple[Queues, Int[Array, "A"]]:
     """Decide among those that may take; smallest key = place - age_priority_weight * wait, ties smallest place."""
-    place = places(queues)
+    place = arrays.settled(places(queues))
     wait = (tick - queues.joined_tick).astype(jnp.float32)
     key = place.astype(jnp.float32) - params.queue.age_priority_weight * wait
-    key = jnp.rint(key * jnp.float32(_KEY_SCALE)).astype(jnp.int32)
+    key = arrays.settled(jnp.rint(key * jnp.float32(_KEY_SCALE)).astype(jnp.int32))
+    may_take = arrays.settled(may_take)
     ahead = (key[None, :] < key[:, None]) | ((key[None, :] == key[:, None]) & (place[None, :] < place[:, None]))
     beaten = jnp.any(waits_for(queues, queues.waiting) & may_take[None, :] & ahead, axis=-1)
-    wins = may_take & ~beaten
+    wins = arrays.settled(may_take & ~beaten)
     granted = jnp.where(wins, queues.waiting, NOBODY)
     return queues.replace(
         holding=jnp.where(wins, queues.waiting, queues.holding),
@@ -226,6 +233,7 @@ def _grant(
 
 def let_go(queues: Queues, who: Bool[Array, "A"]) -> Queues:
     """Take the hold from some holders, without success: no cooldown."""
+    who = arrays.settled(who)
     return queues.replace(
         holding=jnp.where(who, NOBODY, queues.holding),
         stalls=jnp.where(who, 0, queues.stalls),
@@ -233,6 +241,7 @@ def let_go(queues: Queues, who: Bool[Array, "A"]) -> Queues:
     )
 
 
+@arrays.unit
 def stall(
     params: Params,
     queues: Queues,
@@ -254,10 +263,10 @@ def stall(
     nobody = jnp.full_like(queues.holding, NOBODY)
     steps = GhostSteps(rival=nobody, object=nobody, length=length, granted=nobody)
 
-    def push(value: tuple[Queues, GhostSteps]) -> tuple[Queues, GhostSteps]:
-        return _push(params, *value, pushed=pushed, position=position, closed=closed, tick=tick)
+    def push(value: tuple[Queues, GhostSteps], who: Bool[Array, "A"]) -> tuple[Queues, GhostSteps]:
+        return _push(params, *value, pushed=who, position=position, closed=closed, tick=tick)
 
-    return arrays.only_if(jnp.any(pushed), push, (queues, steps))
+    return arrays.only_if(jnp.any(pushed), push, (queues, steps), pushed)
 
 
 def _push(
@@ -286,6 +295,7 @@ def _push(
     ), steps.replace(rival=rival, object=object, granted=granted)
 
 
+@arrays.unit
 def quarrel(params: Params, queues: Queues, *, tick: Int[Array, ""]) -> Impatience:
     """Tell who has waited a multiple of `impatience_ticks` for a held object (4.2.9)."""
     patience = params.conflict.impatience_ticks
@@ -303,6 +313,7 @@ def _divides(step: Int[Array, ""], x: Int[Array, "A"]) -> Bool[Array, "A"]:
     return quotient * step == x
 
 
+@arrays.unit
 def abandon(
     params: Params, queues: Queues, *, busy: Bool[Array, "A"], position: Int[Array, "A 2"]
 ) -> tuple[Queues, Int[Array, "A"]]:
@@ -310,11 +321,12 @@ def abandon(
     object = engaged_object(queues)
     tile = params.world.tile[jnp.clip(object, 0, params.world.tile.shape[0] - 1)]
     far = choose.chebyshev(position, tile) > params.world.interaction_range
-    away = jnp.where((object != NOBODY) & ~busy & far, queues.away_ticks + 1, 0)
+    away = arrays.settled(jnp.where((object != NOBODY) & ~busy & far, queues.away_ticks + 1, 0))
     lost = away > params.queue.leave_after
     return drop(queues.replace(away_ticks=away), lost), jnp.where(lost, object, NOBODY)
 
 
+@arrays.unit
 def hand_over(
     params: Params,
     queues: Queues,
@@ -331,10 +343,10 @@ def hand_over(
         successor=jnp.full_like(object, NOBODY), preferred=jnp.zeros_like(done), rotated=jnp.zeros_like(done)
     )
 
-    def choose_successor(value: tuple[Queues, Passing]) -> tuple[Queues, Passing]:
-        return _prefer(params, value[0], line=line, ties=ties, position=position)
+    def choose_successor(value: tuple[Queues, Passing], given: tuple[Array, Ties]) -> tuple[Queues, Passing]:
+        return _prefer(params, value[0], line=given[0], ties=given[1], position=position)
 
-    queues, passing = arrays.only_if(jnp.any(line), choose_successor, (queues, passing))
+    queues, passing = arrays.only_if(jnp.any(line), choose_successor, (queues, passing), (line, ties))
     queues = _cool_down(queues, done, object, jnp.broadcast_to(tick + params.queue.cooldown_ticks, object.shape))
     return let_go(queues, done), passing
 
@@ -362,10 +374,12 @@ def _prefer(
     )
 
 
+@arrays.unit
 def clear(queues: Queues, *, gone: Bool[Array, "A"]) -> Queues:
     """Empty the slots of those that left."""
 
-    def forget(cooldown: Int[Array, "O A"]) -> Int[Array, "O A"]:
-        return jnp.where(gone[None, :], 0, cooldown)
+    def forget(cooldown: Int[Array, "O A"], who: Bool[Array, "A"]) -> Int[Array, "O A"]:
+        return jnp.where(who[None, :], 0, cooldown)
 
-    return drop(queues, gone).replace(cooldown_until=arrays.only_if(jnp.any(gone), forget, queues.cooldown_until))
+    cooldown = arrays.only_if(jnp.any(gone), forget, queues.cooldown_until, gone)
+    return drop(queues, gone).replace(cooldown_until=cooldown)

@@ -4,8 +4,6 @@ Events are kept as who-to-whom columns and become [A, A] matrices only inside th
 applies them, so that XLA fuses the whole update.
 """
 
-import functools
-
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
@@ -22,6 +20,7 @@ _WARMTH = 0.02  # familiarity an ok chat gains per unit of extroversion
 _TEMPER = 0.3  # share of a conflict's rivalry added per unit of ambition
 
 
+@arrays.unit
 def chat(
     params: Params,
     ties: Ties,
@@ -70,20 +69,6 @@ def chat(
     return ties.replace(chat_ready_tick=ready), chats, reason
 
 
-def shared_meals(
-    params: Params, ties: Ties, *, meals: Bool[Array, "A"], roster: Roster, tick: Int[Array, ""]
-) -> Bool[Array, "A A"]:
-    """Tell which unordered pairs (upper triangle) shared a meal: both ate within `shared_meal_ticks`, close by."""
-    window = params.ties.shared_meal_ticks
-    recent = (ties.last_meal_tick != NEVER) & (tick - ties.last_meal_tick <= window)
-    ate = meals | recent
-    pair = (meals[:, None] & ate[None, :]) | (ate[:, None] & meals[None, :])
-    slots = arrays.indices(meals)
-    near = choose.pairwise(roster.position) <= params.ties.shared_meal_range
-    alive = roster.alive[:, None] & roster.alive[None, :]
-    return (window >= 0) & pair & near & alive & (slots[:, None] < slots[None, :])
-
-
 def live(
     params: Params,
     ties: Ties,
@@ -97,157 +82,247 @@ def live(
     tick: Int[Array, ""],
 ) -> tuple[Ties, TieChanges]:
     """Apply the tick's events, prune rows to `max_edges`, decay (4.4.7)."""
-    shared = shared_meals(params, ties, meals=meals, roster=roster, tick=tick)
-    deltas = _deltas(params, roster, chats, handovers, conflicts, shifts, shared)
-    both = roster.alive[:, None] & roster.alive[None, :]
-    slots = arrays.indices(roster.alive)
-    both = both & (slots[:, None] != slots[None, :])
-    trust = jnp.where(both, jnp.clip(ties.trust + deltas[_TRUST], -1.0, 1.0), 0.0)
-    familiarity = jnp.where(both, jnp.clip(ties.familiarity + deltas[_FAMILIARITY], -1.0, 1.0), 0.0)
-    rivalry = jnp.where(both, jnp.clip(ties.rivalry + deltas[_RIVALRY], 0.0, 1.0), 0.0)
-    evicted = _evict(trust, familiarity, rivalry, params.conflict.max_edges)
-    kept = _known(trust, familiarity, rivalry) & ~evicted
-    trust = _toward_zero(jnp.where(evicted, 0.0, trust), params.ties.trust_decay)
-    familiarity = _toward_zero(jnp.where(evicted, 0.0, familiarity), params.ties.familiarity_decay)
-    rivalry = jnp.maximum(0.0, jnp.where(evicted, 0.0, rivalry) - params.conflict.rivalry_decay)
-    known = _known(trust, familiarity, rivalry)
-    changes = TieChanges(
-        trust_delta=trust - ties.trust,
-        familiarity_delta=familiarity - ties.familiarity,
-        rivalry_delta=rivalry - ties.rivalry,
-        added=kept & ~_known(ties.trust, ties.familiarity, ties.rivalry),
+    shared, groups = _groups(params, ties, roster=roster, meals=meals, shifts=shifts, tick=tick)
+    talk = _talk(params, roster, chats)
+    quarrel = _quarrel(params, roster, handovers, conflicts)
+    felt = _feel(ties, talk, quarrel, groups)
+    evicted = _evict(felt, params.conflict.max_edges)
+    kept = _decay(params, felt, evicted)
+    after = ties.replace(
+        trust=kept.trust,
+        familiarity=kept.familiarity,
+        rivalry=kept.rivalry,
+        last_meal_tick=jnp.where(meals, tick, ties.last_meal_tick),
+    )
+    known, was_known = _known(kept), _known(ties)
+    return after, TieChanges(
+        trust_delta=kept.trust - ties.trust,
+        familiarity_delta=kept.familiarity - ties.familiarity,
+        rivalry_delta=kept.rivalry - ties.rivalry,
+        added=known & ~was_known,
         evicted=evicted,
-        faded=kept & ~known,
+        faded=was_known & ~known & ~evicted,
         shared_meal=shared,
     )
-    return ties.replace(
-        trust=trust,
-        familiarity=familiarity,
-        rivalry=rivalry,
-        last_meal_tick=jnp.where(meals, tick, ties.last_meal_tick),
-    ), changes
 
 
-def _toward_zero(x: Float[Array, "A A"], decay: Float[Array, ""]) -> Float[Array, "A A"]:
-    return jnp.where(x > 0, jnp.maximum(0.0, x - decay), jnp.minimum(0.0, x + decay))
+class _Bonds(Pytree):
+    """The three channels of every ordered pair: values, or what is added to them."""
+
+    trust: Float[Array, "A A"]
+    familiarity: Float[Array, "A A"]
+    rivalry: Float[Array, "A A"]
 
 
-def _known(
-    trust: Float[Array, "A A"], familiarity: Float[Array, "A A"], rivalry: Float[Array, "A A"]
+class _Event(Pytree):
+    """One event an agent had with another: what it does to (a, other[a]) and to (other[a], a)."""
+
+    other: Int[Array, "A"]  # NOBODY = no event
+    mine: tuple[Float[Array, "A"], Float[Array, "A"], Float[Array, "A"]]  # trust, familiarity, rivalry
+    theirs: tuple[Float[Array, "A"], Float[Array, "A"], Float[Array, "A"]]
+
+
+class _Owner(Pytree):
+    """What the owner of a tie makes of events (8.3)."""
+
+    soften: Float[Array, "A"]  # factor of losses
+    warmth: Float[Array, "A"]  # familiarity added to a good chat
+    temper: Float[Array, "A"]  # factor of a conflict's rivalry
+
+
+def _owner(params: Params, profile: Int[Array, "A"]) -> _Owner:
+    live = jnp.where(params.personality.modify_ties, params.personality.trait, 0.0)
+    forgiveness = live[:, Trait.FORGIVENESS]
+    soften = jnp.where(forgiveness >= 0, 1 - 0.5 * forgiveness, 1 + 0.5 * jnp.abs(forgiveness))
+    return _Owner(
+        soften=soften[profile],
+        warmth=(_WARMTH * live[:, Trait.EXTROVERSION])[profile],
+        temper=jnp.maximum(0.0, 1 + _TEMPER * live[:, Trait.AMBITION])[profile],
+    )
+
+
+def _soften(owner: _Owner, delta: Float[Array, "A"]) -> Float[Array, "A"]:
+    return jnp.where(delta < 0, delta * owner.soften, delta)
+
+
+def _bound(delta: Float[Array, "A"]) -> Float[Array, "A"]:
+    return jnp.clip(delta, -1.0, 1.0)
+
+
+@arrays.unit
+def _talk(params: Params, roster: Roster, chats: Chats) -> _Event:
+    """Chats, good and bad."""
+    good, bad = params.ties.delta[TieEvent.CHAT_SUCCESS], params.ties.delta[TieEvent.CHAT_FAILURE]
+
+    def taken_by(owner: _Owner) -> tuple[Array, Array, Array]:
+        trust, familiarity, rivalry = (
+            _soften(owner, jnp.where(chats.ok, good[channel] * chats.quality, bad[channel])) for channel in range(3)
+        )
+        familiarity = familiarity + jnp.where(chats.ok, owner.warmth, 0.0)
+        return _bound(trust), _bound(familiarity), _bound(rivalry)
+
+    other = jnp.clip(chats.listener, 0, roster.profile.shape[0] - 1)
+    return _Event(
+        other=chats.listener,
+        mine=taken_by(_owner(params, roster.profile)),
+        theirs=taken_by(_owner(params, roster.profile[other])),
+    )
+
+
+@arrays.unit
+def _quarrel(params: Params, roster: Roster, handovers: Handovers, conflicts: Conflicts) -> _Event:
+    """Polite handovers and conflicts: an agent has at most one of them in a tick, as leaver or as actor."""
+    polite, clash = params.ties.delta[TieEvent.QUEUE_POLITE], params.ties.delta[TieEvent.CONFLICT]
+    pushed, waited = conflicts.rival_ghost != NOBODY, conflicts.rival_wait != NOBODY
+    intensity = jnp.where(pushed, conflicts.intensity_ghost, conflicts.intensity_wait)
+    strength = params.conflict.increment * intensity
+    is_clash = pushed | waited
+    other = jnp.where(waited, conflicts.rival_wait, handovers.successor)
+    other = jnp.where(pushed, conflicts.rival_ghost, other)
+
+    def taken_by(owner: _Owner) -> tuple[Array, Array, Array]:
+        trust, familiarity, rivalry = (
+            _soften(owner, jnp.where(is_clash, clash[channel] * strength, polite[channel])) for channel in range(3)
+        )
+        rivalry = jnp.where(is_clash & (rivalry > 0), rivalry * owner.temper, rivalry)
+        return _bound(trust), _bound(familiarity), _bound(rivalry)
+
+    partner = jnp.clip(other, 0, roster.profile.shape[0] - 1)
+    return _Event(
+        other=other,
+        mine=taken_by(_owner(params, roster.profile)),
+        theirs=taken_by(_owner(params, roster.profile[partner])),
+    )
+
+
+def _groups(
+    params: Params,
+    ties: Ties,
+    *,
+    roster: Roster,
+    meals: Bool[Array, "A"],
+    shifts: Shifts,
+    tick: Int[Array, ""],
+) -> tuple[Bool[Array, "A A"], _Bonds]:
+    """Shared meals, help and taken shifts: events between many; rare, so most ticks skip them."""
+    nothing = jnp.zeros_like(ties.trust)
+    bonds = _Bonds(trust=nothing, familiarity=nothing, rivalry=nothing)
+    needed = jnp.any(meals) | jnp.any(shifts.helped) | jnp.any(shifts.took_shift)
+
+    def gather(_: tuple[Array, _Bonds], events: tuple[Array, Array, Array]) -> tuple[Array, _Bonds]:
+        ate, helped, took_shift = events
+        shared = _shared_meals(params, ties, meals=ate, roster=roster, tick=tick)
+        owner = _owner(params, roster.profile)
+
+        times = {
+            event: arrays.settled(pairs.astype(jnp.float32) + pairs.T.astype(jnp.float32))
+            for event, pairs in (
+                (TieEvent.SHARED_MEAL, shared),
+                (TieEvent.EMPLOYMENT_HELP, helped),
+                (TieEvent.SHIFT_TAKEN, took_shift),
+            )
+        }
+
+        def channel(which: int) -> Float[Array, "A A"]:
+            value = nothing
+            for event, amount in times.items():
+                delta = _bound(_soften(owner, jnp.broadcast_to(params.ties.delta[event, which], meals.shape)))
+                value = value + amount * arrays.settled(delta)[:, None]
+            return value
+
+        return shared, _Bonds(trust=channel(_TRUST), familiarity=channel(_FAMILIARITY), rivalry=channel(_RIVALRY))
+
+    events = (meals, shifts.helped, shifts.took_shift)
+    return arrays.only_if(needed, gather, (jnp.zeros(nothing.shape, bool), bonds), events)
+
+
+def _shared_meals(
+    params: Params, ties: Ties, *, meals: Bool[Array, "A"], roster: Roster, tick: Int[Array, ""]
 ) -> Bool[Array, "A A"]:
-    return (trust != 0) | (familiarity != 0) | (rivalry != 0)
+    """Tell which unordered pairs (upper triangle) shared a meal: both ate within `shared_meal_ticks`, close by."""
+    window = params.ties.shared_meal_ticks
+    recent = (ties.last_meal_tick != NEVER) & (tick - ties.last_meal_tick <= window)
+    ate = meals | recent
+    pair = (meals[:, None] & ate[None, :]) | (ate[:, None] & meals[None, :])
+    slots = arrays.indices(meals)
+    near = choose.pairwise(roster.position) <= params.ties.shared_meal_range
+    alive = roster.alive[:, None] & roster.alive[None, :]
+    return (window >= 0) & pair & near & alive & (slots[:, None] < slots[None, :])
 
 
-def _evict(
-    trust: Float[Array, "A A"], familiarity: Float[Array, "A A"], rivalry: Float[Array, "A A"], most: Int[Array, ""]
-) -> Bool[Array, "A A"]:
+@arrays.unit
+def _feel(ties: Ties, talk: _Event, quarrel: _Event, groups: _Bonds) -> _Bonds:
+    """Add the tick's events to every pair, in one elementwise pass; all of them are between living agents."""
+    slots = arrays.indices(talk.other)
+
+    def summed(before: Float[Array, "A A"], group: Float[Array, "A A"], channel: int) -> Float[Array, "A A"]:
+        value = before + group
+        for event in (talk, quarrel):
+            mine, theirs = event.mine[channel], event.theirs[channel]
+            value = value + jnp.where(event.other[:, None] == slots[None, :], mine[:, None], 0.0)
+            value = value + jnp.where(slots[:, None] == event.other[None, :], theirs[None, :], 0.0)
+        low = 0.0 if channel == _RIVALRY else -1.0
+        return jnp.clip(value, low, 1.0)
+
+    return _Bonds(
+        trust=summed(ties.trust, groups.trust, _TRUST),
+        familiarity=summed(ties.familiarity, groups.familiarity, _FAMILIARITY),
+        rivalry=summed(ties.rivalry, groups.rivalry, _RIVALRY),
+    )
+
+
+@arrays.unit
+def _decay(params: Params, bonds: _Bonds, evicted: Bool[Array, "A A"]) -> _Bonds:
+    """Empty evicted ties, move the others toward 0."""
+
+    def toward_zero(x: Float[Array, "A A"], decay: Float[Array, ""]) -> Float[Array, "A A"]:
+        x = jnp.where(evicted, 0.0, x)
+        return jnp.where(x > 0, jnp.maximum(0.0, x - decay), jnp.minimum(0.0, x + decay))
+
+    return _Bonds(
+        trust=toward_zero(bonds.trust, params.ties.trust_decay),
+        familiarity=toward_zero(bonds.familiarity, params.ties.familiarity_decay),
+        rivalry=toward_zero(bonds.rivalry, params.conflict.rivalry_decay),
+    )
+
+
+def _known(bonds: _Bonds | Ties) -> Bool[Array, "A A"]:
+    return (bonds.trust != 0) | (bonds.familiarity != 0) | (bonds.rivalry != 0)
+
+
+@arrays.unit
+def _excess(bonds: _Bonds, most: Int[Array, ""]) -> Int[Array, ""]:
+    """Return by how many ties the fullest row exceeds the limit."""
+    return jnp.max(arrays.count(_known(bonds))) - most
+
+
+def _evict(bonds: _Bonds, most: Int[Array, ""]) -> Bool[Array, "A A"]:
     """Mark the weakest ties of rows that know more than `most`; ties in strength lose the highest slot first."""
-    known = _known(trust, familiarity, rivalry)
-    nothing = jnp.zeros_like(known)
+    nothing = jnp.zeros(bonds.trust.shape, bool)
 
-    def weakest(evicted: Bool[Array, "A A"]) -> Bool[Array, "A A"]:
-        strength = arrays.sortable(jnp.abs(trust) + jnp.abs(familiarity) + rivalry)
-        places = jnp.arange(known.shape[1], dtype=jnp.int32)
-        left = known & ~evicted
+    def weakest(_: Int[Array, ""], evicted: Bool[Array, "A A"], bonds: _Bonds) -> Bool[Array, "A A"]:
+        strength = arrays.sortable(jnp.abs(bonds.trust) + jnp.abs(bonds.familiarity) + bonds.rivalry)
+        places = jnp.arange(nothing.shape[1], dtype=jnp.int32)
+        left = _known(bonds) & ~evicted
         low = jnp.min(jnp.where(left, strength, jnp.iinfo(jnp.int32).max), axis=-1, keepdims=True)
         last = jnp.max(jnp.where(left & (strength == low), places, NOBODY), axis=-1, keepdims=True)
         return evicted | ((arrays.count(left) > most)[:, None] & (places == last))
 
-    excess = jnp.max(arrays.count(known)) - most
-    rounds = jnp.arange(known.shape[0], dtype=jnp.int32) < excess
-    return arrays.while_pending(rounds, lambda _, evicted: weakest(evicted), nothing)
+    rounds = jnp.arange(nothing.shape[0], dtype=jnp.int32) < _excess(bonds, most)
+    return arrays.while_pending(rounds, weakest, nothing, bonds)
 
 
-def _deltas(
-    params: Params,
-    roster: Roster,
-    chats: Chats,
-    handovers: Handovers,
-    conflicts: Conflicts,
-    shifts: Shifts,
-    shared: Bool[Array, "A A"],
-) -> tuple[Float[Array, "A A"], Float[Array, "A A"], Float[Array, "A A"]]:
-    """Sum the tick's deltas of trust, familiarity, rivalry for each ordered pair, personality included."""
-    owner = _owner(params, roster)
-    one = jnp.ones(roster.alive.shape[0], jnp.float32)
-    talk = jnp.where(chats.ok, chats.listener, NOBODY)
-    failed = jnp.where(chats.ok, NOBODY, chats.listener)
-    increment = params.conflict.increment
-    columns = (
-        (TieEvent.CHAT_SUCCESS, talk, chats.quality),
-        (TieEvent.CHAT_FAILURE, failed, one),
-        (TieEvent.QUEUE_POLITE, handovers.successor, one),
-        (TieEvent.CONFLICT, conflicts.rival_ghost, increment * conflicts.intensity_ghost),
-        (TieEvent.CONFLICT, conflicts.rival_wait, increment * conflicts.intensity_wait),
-    )
-    matrices = (
-        (TieEvent.SHARED_MEAL, shared),
-        (TieEvent.EMPLOYMENT_HELP, shifts.helped),
-        (TieEvent.SHIFT_TAKEN, shifts.took_shift),
-    )
-
-    def channel(which: int) -> Float[Array, "A A"]:
-        terms = [
-            _to_each_other(owner, other, strength * params.ties.delta[event, which], event, which)
-            for event, other, strength in columns
-        ]
-        for event, pairs in matrices:
-            delta = _modify(owner, params.ties.delta[event, which][None, None], event, which)
-            terms += [jnp.where(pairs, delta, 0.0), jnp.where(pairs.T, delta, 0.0)]
-        return functools.reduce(jnp.add, terms)
-
-    return channel(_TRUST), channel(_FAMILIARITY), channel(_RIVALRY)
-
-
-class _Owner(Pytree):
-    """What the owner of a tie makes of events, as columns (row = owner)."""
-
-    soften: Float[Array, "A 1"]  # factor of losses
-    warmth: Float[Array, "A 1"]  # familiarity added to a good chat
-    temper: Float[Array, "A 1"]  # factor of a conflict's rivalry
-
-
-def _owner(params: Params, roster: Roster) -> _Owner:
-    live = jnp.where(params.personality.modify_ties, params.personality.trait, 0.0)[roster.profile]
-    forgiveness = live[:, Trait.FORGIVENESS, None]
-    return _Owner(
-        soften=jnp.where(forgiveness >= 0, 1 - 0.5 * forgiveness, 1 + 0.5 * jnp.abs(forgiveness)),
-        warmth=_WARMTH * live[:, Trait.EXTROVERSION, None],
-        temper=jnp.maximum(0.0, 1 + _TEMPER * live[:, Trait.AMBITION, None]),
-    )
-
-
-def _to_each_other(
-    owner: _Owner, other: Int[Array, "A"], delta: Float[Array, "A"], event: TieEvent, channel: int
-) -> Float[Array, "A A"]:
-    """Put delta[a] at (a, other[a]) and at (other[a], a), each as its owner takes it."""
-    slots = arrays.indices(other)
-    to = other[:, None] == slots[None, :]
-    fro = slots[:, None] == other[None, :]
-    mine = jnp.where(to, _modify(owner, delta[:, None], event, channel), 0.0)
-    return mine + jnp.where(fro, _modify(owner, delta[None, :], event, channel), 0.0)
-
-
-def _modify(owner: _Owner, delta: Float[Array, "a b"], event: TieEvent, channel: int) -> Float[Array, "A b"]:
-    """Pass single deltas through the owner's personality (8.3)."""
-    value = jnp.where(delta < 0, delta * owner.soften, delta)
-    if event is TieEvent.CHAT_SUCCESS and channel == _FAMILIARITY:
-        value = value + owner.warmth
-    if event is TieEvent.CONFLICT and channel == _RIVALRY:
-        value = jnp.where(value > 0, value * owner.temper, value)
-    return jnp.clip(value, -1.0, 1.0)
-
-
+@arrays.unit
 def clear(ties: Ties, *, gone: Bool[Array, "A"]) -> Ties:
     """Forget those that left, rows and columns."""
-    either = gone[:, None] | gone[None, :]
 
-    def forget(matrices: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def forget(matrices: tuple[Array, Array, Array], who: Bool[Array, "A"]) -> tuple[Array, Array, Array]:
+        either = who[:, None] | who[None, :]
         trust, familiarity, rivalry = (jnp.where(either, 0.0, matrix) for matrix in matrices)
         return trust, familiarity, rivalry
 
     trust, familiarity, rivalry = arrays.only_if(
-        jnp.any(gone), forget, (ties.trust, ties.familiarity, ties.rivalry)
+        jnp.any(gone), forget, (ties.trust, ties.familiarity, ties.rivalry), gone
     )
     return Ties(
         trust=trust,

@@ -30,6 +30,7 @@ def midnight(params: RewardParams, ledger: Ledger, *, alive: Bool[Array, "A"], i
     return ledger.replace(episode_return=jnp.where(restart, 0.0, ledger.episode_return))
 
 
+@arrays.unit
 def judge(
     params: Params,
     ledger: Ledger,
@@ -80,7 +81,7 @@ def judge(
     homeostasis = survival + needs_penalty
     social = social_bonus + social_penalty + social_avoidance
     work = wage + punctuality
-    x = homeostasis + social + work + shaping
+    x = arrays.settled(homeostasis + social + work + shaping)
     close_to_death = mortality & (faint_streak > 0)
     left = params.lifecycle.faint_ticks - faint_streak
     guard = leaves | (close_to_death & (left <= rules.no_positive_within_death_ticks))
