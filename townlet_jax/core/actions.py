@@ -111,7 +111,8 @@ def check(
     bad = bad | (starts & ~_within(intents.affordance, num_affordances))
     bad = bad | ((kind == Kind.CHAT) & ~_within(intents.target, kind.shape[0]))
     reason = jnp.where(bad, Reason.BAD_INDEX, Reason.NONE)
-    reason = jnp.where(acting, reason, jnp.where(kind == Kind.WAIT, Reason.NONE, Reason.NOT_ACTING))
+    waits = jnp.where(intents.flat == NOBODY, kind == Kind.WAIT, intents.flat == FLAT_WAIT)
+    reason = jnp.where(acting, reason, jnp.where(waits, Reason.NONE, Reason.NOT_ACTING))
     return Checked(
         intents=intents.replace(kind=jnp.where(acting & ~bad, kind, Kind.WAIT)),
         submitted=jnp.where(acting & known, kind, Kind.WAIT),

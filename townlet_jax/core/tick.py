@@ -52,7 +52,7 @@ from townlet_jax.core.systems import (
     relationships,
     rewards,
 )
-from townlet_jax.core.systems.preconditions import Facts
+from townlet_jax.core.preconditions import Facts
 
 _PROFILE, _AGENT_COLUMNS = 2, 4  # of the AGENT draw
 

@@ -9,8 +9,8 @@ from townlet_jax.core.outcomes import EarlyFinishes, Finishes, Starts
 from townlet_jax.core.params import AffordanceParams, Params
 from townlet_jax.core.state import Activities
 from townlet_jax.core.struct import Pytree
-from townlet_jax.core.systems import preconditions
-from townlet_jax.core.systems.preconditions import Facts
+from townlet_jax.core import preconditions
+from townlet_jax.core.preconditions import Facts
 
 _RELEASING = (
     Reason.CLOSED,
@@ -175,11 +175,12 @@ def run(
     sink = jnp.where(where_to == Sink.SELF, holding[:, None], NOBODY)
     sink = jnp.where(where_to == Sink.LINKED, params.world.link[target], sink)
     sink = jnp.where(where_to == Sink.HOME, params.world.home_store[home], sink)
+    sink = jnp.where(produced > 0, sink, NOBODY)
     finishes = Finishes(
         affordance=jnp.where(done, activities.affordance, NOBODY),
         object=jnp.where(done, holding, NOBODY),
         need_delta=early_delta + jnp.where(done[:, None], table.need_effect[row], 0.0),
-        produced=produced,
-        sink=jnp.where(produced > 0, sink, NOBODY),
+        produced=jnp.where(sink != NOBODY, produced, 0.0),
+        sink=sink,
     )
     return stop(activities.replace(remaining=remaining), done), finishes

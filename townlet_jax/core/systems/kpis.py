@@ -137,12 +137,12 @@ def measure(params: Params, state: TownState, *, outcomes: Outcomes, acting: Boo
         rent_unpaid=_amount(trades.rent_unpaid),
         starts=_histogram(outcomes.starts.affordance, num_affordances),
         finishes=_histogram(outcomes.finishes.affordance, num_affordances),
-        aborts=_histogram(outcomes.aborts.reason, NUM_ABORTS),
-        refusals=_histogram(outcomes.verdicts.reason, NUM_REASONS),
+        aborts=_events(outcomes.aborts.reason, NUM_ABORTS),
+        refusals=_events(jnp.where(acting, outcomes.verdicts.reason, Reason.NONE), NUM_REASONS),
         restocked=jnp.sum(trades.restocked, axis=0),
         stock=jnp.sum(state.economy.stock, axis=0),
         basket_cost=trades.basket_cost,
-        exits=_histogram(outcomes.departures.reason, NUM_EXITS),
+        exits=_events(outcomes.departures.reason, NUM_EXITS),
         arrivals=_amount(outcomes.arrivals.arrived),
         forced_reuses=outcomes.arrivals.forced_reuses,
         active_perturbations=_amount(state.perturbations.until_tick != NEVER),
@@ -196,6 +196,11 @@ def _gini(wallet: Float[Array, "A"], alive: Bool[Array, "A"]) -> Float[Array, ""
     amount = arrays.count(alive).astype(jnp.float32)
     scale = 2.0 * amount * amount * _mean(wallet, alive)
     return jnp.where(scale > 0, gaps / jnp.where(scale > 0, scale, 1.0), 0.0)
+
+
+def _events(codes: Int[Array, "A"], size: int) -> Int[Array, "size"]:
+    """Count codes; code 0 means that nothing happened and stays 0."""
+    return _histogram(jnp.where(codes == 0, NOBODY, codes), size)
 
 
 def _histogram(codes: Int[Array, "A"], size: int) -> Int[Array, "size"]:
