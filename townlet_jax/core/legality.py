@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from townlet_jax.core import arrays, choose
+from townlet_jax.core import arrays, choose, preconditions
 from townlet_jax.core.actions import FLAT_MOVE, FLAT_USE, FLAT_WAIT
 from townlet_jax.core.enums import NOBODY, ShiftFlag
 from townlet_jax.core.params import Params
 from townlet_jax.core.state import TownState
 from townlet_jax.core.struct import Pytree
-from townlet_jax.core.systems import affordances, employment, perturbations, preconditions, queues
+from townlet_jax.core.systems import affordances, employment, perturbations, queues
 
 _IS_HOME = 13  # fact ids that depend on the object: this one, the goods, and the first after the goods
 _OBJECT_FACTS = 4

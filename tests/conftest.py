@@ -1,0 +1,48 @@
+"""What every test stands on: CPU, strict dtypes, checked shapes, a warm compilation cache.
+
+The order matters: jax reads its platform when it starts, and the shape checks wrap modules while they are imported.
+"""
+
+import os
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ.setdefault("TOWNLET_CACHE_DIR", str(ROOT / ".cache" / "townlet"))
+
+import hypothesis
+import jax
+import pytest
+from jaxtyping import install_import_hook
+
+DEVICES = 8  # host devices, so that sharding is tested on any machine
+
+jax.config.update("jax_num_cpu_devices", DEVICES)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_compilation_cache_dir", str(ROOT / ".cache" / f"jaxlib-{metadata.version('jaxlib')}"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
+def with_shapes() -> list[str]:
+    """Return the modules whose annotations are run: all array code, but for protocols that cannot be checked."""
+    package = ROOT / "townlet_jax"
+    names = []
+    for path in sorted([*(package / "core").rglob("*.py"), *(package / "policy").rglob("*.py")]):
+        text = path.read_text(encoding="utf-8")
+        if "(Protocol)" not in text or "@runtime_checkable" in text:
+            names.append(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    return [name for name in names if not name.endswith("__init__")]
+
+
+install_import_hook(with_shapes(), "shapecheck.check")
+
+hypothesis.settings.register_profile("town", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("town")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Return the folder of the checkout."""
+    return ROOT

@@ -1,0 +1,232 @@
+"""A hamlet written out by hand, with the numbers of the default preset, and a bench to put it into any state.
+
+All worlds of a kind share sizes, so one compilation serves them all; tests change numbers in place, in NumPy.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from townlet_jax.config import Built, build, from_mapping
+from townlet_jax.core import actions, rng, town
+from townlet_jax.core.actions import Intents
+from townlet_jax.core.enums import NEVER, NOBODY, Kind
+from townlet_jax.core.outcomes import Outcomes, TickOutput
+from townlet_jax.core.params import Params
+from townlet_jax.core.state import TownState
+from townlet_jax.core.tick import tick
+
+SLOTS = 24
+ROWS = [
+    "################",
+    "#H.............#",
+    "#..f..s..w..b..#",
+    "#..............#",
+    "#H.f..k..w..b..#",
+    "#..............#",
+    "#..c..g..p...P.#",
+    "#..............#",
+    "#H...B....G...C#",
+    "################",
+]
+FRIDGE, STOVE, SHOWER, BED, FRIDGE_B, SINK, SHOWER_B, BED_B, CAFE, TILL, BENCH = range(11)
+USE_SHOWER, EAT_MEAL, COOK_MEAL, REST_SLEEP, BUY_MEAL, BUY_GROCERIES, WASH, REST_BENCH = range(8)
+GROCER, BARISTA, CLERK, GUARD = range(4)
+MEALS, RAW = range(2)
+POWER, WATER = range(2)
+MEAL, INGREDIENTS, COOK_ENERGY, COOK_HYGIENE, SHOWERING, CAFE_MEAL, GROCERIES, WASHING = range(8)  # prices
+SPIKE, BLACKOUT, OUTAGE, MEET, BOTTLENECK, SPIKE_B, PARTY, ROADWORKS = range(8)  # perturbation specs
+BALANCED, SOCIALITE, INDUSTRIOUS, STOIC = range(4)
+HOMES = ((1, 1), (1, 4), (1, 8))
+PARK = (13, 6)
+HAMLET: dict[str, Any] = {
+    "base": "default",
+    "config_id": "hamlet",
+    "spec": {"num_agents": SLOTS},
+    "town": {"rows": ROWS},
+    "jobs": {"guard": {"start": 1380, "end": 179, "wage_rate": 0.02, "lateness_penalty": 0.1, "site": "clerk"}},
+    "perturbations": {
+        "specs": {
+            "second_spike": {"kind": "price_spike", "duration": 10, "magnitude": 1.2, "targets": ["meal"]},
+            "party": {
+                "kind": "arranged_meet",
+                "duration": [5, 5],
+                "target": "random",
+                "max_participants": 3,
+                "at": "park",
+                "spare_busy": False,
+            },
+            "roadworks": {"kind": "queue_bottleneck", "duration": 10, "object": "bench_1"},
+        }
+    },
+    "agents": [
+        {"name": name, "home": index % 3, "job": None, "profile": "balanced"}
+        for index, name in enumerate(["ada", "ben", "cleo", "dan", "eva", "finn"])
+    ],
+}
+
+
+@functools.cache
+def hamlet() -> Built:
+    """Return sizes, numbers and names of the hamlet."""
+    return build(from_mapping(HAMLET))
+
+
+@functools.cache
+def _morning() -> TownState:
+    """Return the hamlet at tick 0."""
+    built = hamlet()
+    return jax.jit(functools.partial(town.init, built.spec))(built.params, rng.town_key(0, 0))
+
+
+def editable(tree: Any) -> Any:
+    """Return the same record with NumPy arrays that can be written to; keys stay keys."""
+
+    def copy(leaf: Any) -> Any:
+        return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else np.array(leaf)
+
+    return jax.tree.map(copy, tree)
+
+
+def _advance(
+    params: Params, state: TownState, intents: Intents, ticks: jax.Array, keep: jax.Array
+) -> tuple[TownState, TickOutput]:
+    """Run some ticks; the intents hold for the first, or for all; the output is that of the last."""
+    idle = actions.waiting(state.roster.alive.shape[0])
+    shape = jax.eval_shape(tick, params, state, intents)[1]
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape)
+
+    def step(index: jax.Array, carry: tuple[TownState, TickOutput]) -> tuple[TownState, TickOutput]:
+        wanted = jax.tree.map(lambda asked, rest: jnp.where((index == 0) | keep, asked, rest), intents, idle)
+        return tick(params, carry[0], wanted)
+
+    return jax.lax.fori_loop(0, ticks, step, (state, nothing))
+
+
+ADVANCE: Callable[..., tuple[TownState, TickOutput]] = jax.jit(_advance)
+
+
+class World:
+    """One town under test: `params`, `state`, `intents` are written to freely, `run` lives some ticks."""
+
+    def __init__(self, living: int = 6) -> None:
+        built = hamlet()
+        self.spec, self.names = built.spec, built.names
+        self.params: Any = editable(built.params)
+        self.state: Any = editable(_morning())
+        self.intents: Any = editable(actions.waiting(self.spec.num_agents))
+        self.out: Any = None
+        self.params.perturbation.prob_per_day[:] = 0
+        for slot in range(self.spec.num_agents):
+            if slot < living:
+                self.move_in(slot)
+            else:
+                self.vacate(slot)
+
+    def move_in(self, slot: int, *, level: float = 0.7, wallet: float = 3.0) -> None:
+        """Let somebody balanced, without a job, live in a slot since tick 0, at home."""
+        roster, state = self.state.roster, self.state
+        roster.alive[slot], roster.uid[slot], roster.born_tick[slot], roster.profile[slot] = True, slot, 0, BALANCED
+        state.needs.level[slot], state.economy.wallet[slot] = level, wallet
+        state.embeddings.slot[slot], state.employment.job[slot] = slot, NOBODY
+        state.embeddings.allocations[...] = int(roster.alive.sum())
+        self.put(slot, *self.params.world.home_tile[roster.home[slot]])
+
+    def vacate(self, slot: int) -> None:
+        """Empty a slot that nobody ever lived in."""
+        roster, state = self.state.roster, self.state
+        roster.alive[slot], roster.uid[slot], roster.born_tick[slot], roster.profile[slot] = False, NOBODY, NEVER, 0
+        state.needs.level[slot], state.economy.wallet[slot], state.ledger.potential[slot] = 0, 0, 0
+        state.embeddings.slot[slot], state.employment.job[slot] = NOBODY, NOBODY
+        state.embeddings.allocations[...] = int(roster.alive.sum())
+
+    def run(self, ticks: int = 1, *, keep: bool = False) -> Outcomes:
+        """Live some ticks with the intents asked for (in the first tick, or in all) and return the last outcomes."""
+        state, out = ADVANCE(self.params, self.state, self.intents, np.int32(ticks), np.bool_(keep))
+        self.state, self.out = editable(state), editable(out)
+        self.intents = editable(actions.waiting(self.spec.num_agents))
+        assert int(self.state.faults) & ~2 == 0, "the town broke"
+        outcomes: Outcomes = self.out.outcomes
+        return outcomes
+
+    def ask(self, slot: int, kind: Kind, **fields: Any) -> None:
+        """Let a slot intend something in the next run."""
+        self.intents.kind[slot] = kind
+        for name, value in fields.items():
+            getattr(self.intents, name)[slot] = value
+
+    def flat(self, slot: int, action: int) -> None:
+        """Let a slot intend a flat action in the next run."""
+        self.intents.flat[slot] = action
+
+    def at(self, moment: int) -> None:
+        """Set the clock so that the next tick is `moment`."""
+        self.state.clock.tick[...] = moment - 1
+
+    def put(self, slot: int, x: int, y: int) -> None:
+        """Put an agent on a tile."""
+        self.state.roster.position[slot] = (x, y)
+
+    def beside(self, slot: int, place: int) -> None:
+        """Put an agent on the tile south of an object."""
+        x, y = self.params.world.tile[place]
+        self.put(slot, x, y + 1)
+
+    def hold(self, slot: int, place: int, affordance: int = NOBODY, remaining: int = 0) -> None:
+        """Let an agent hold an object, beside it, and run something on it."""
+        self.state.queues.holding[slot] = place
+        self.state.activities.affordance[slot], self.state.activities.remaining[slot] = affordance, remaining
+        self.beside(slot, place)
+
+    def queue(self, slot: int, place: int, ticket: int, joined: int = 0) -> None:
+        """Let an agent wait for an object, beside it."""
+        line = self.state.queues
+        line.waiting[slot], line.ticket[slot], line.joined_tick[slot] = place, ticket, joined
+        self.beside(slot, place)
+
+    def tie(self, owner: int, other: int, trust: float = 0.0, familiarity: float = 0.0, rivalry: float = 0.0) -> None:
+        """Set what one agent feels for another."""
+        ties = self.state.ties
+        ties.trust[owner, other], ties.familiarity[owner, other], ties.rivalry[owner, other] = (
+            trust,
+            familiarity,
+            rivalry,
+        )
+
+    def bond(self, owner: int, other: int) -> tuple[float, float, float]:
+        """Return trust, familiarity and rivalry of a tie."""
+        ties = self.state.ties
+        return (
+            float(ties.trust[owner, other]),
+            float(ties.familiarity[owner, other]),
+            float(ties.rivalry[owner, other]),
+        )
+
+    def order(self, spec: int, due: int, *, ticks: int = -1, magnitude: float = -1.0) -> None:
+        """Queue a perturbation as an operator does."""
+        events = self.state.perturbations
+        events.queued_tick[spec], events.queued_ticks[spec], events.queued_magnitude[spec] = due, ticks, magnitude
+
+    def begin(self, spec: int, until: int, *, magnitude: float = 1.0, place: int = NOBODY) -> None:
+        """Let a perturbation be active, since the tick before the next one."""
+        events, now = self.state.perturbations, int(self.state.clock.tick)
+        events.until_tick[spec], events.started_tick[spec] = until, now
+        events.magnitude[spec], events.object[spec] = magnitude, place
+
+    def freeze_needs(self) -> None:
+        """Stop decay."""
+        self.params.needs.decay_rate[:] = 0
+
+    @property
+    def reason(self) -> Any:
+        """Reasons of the last verdicts."""
+        return self.out.outcomes.verdicts.reason
+
+    @property
+    def ok(self) -> Any:
+        """Successes of the last verdicts."""
+        return self.out.outcomes.verdicts.ok

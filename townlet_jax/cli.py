@@ -1,0 +1,155 @@
+"""`townlet`: the command line. Owns options, messages and exit codes; the work is done elsewhere.
+
+Nothing heavy is imported before a command runs, so that `--help` answers at once. Exit codes: 0 done, 1 done but
+a town reported a fault, 2 bad input (one sentence on stderr), 130 interrupted.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FAULTY, BAD_INPUT, INTERRUPTED = 1, 2, 130
+ABOUT = "A town of agents as arrays: thousands of towns at once, on CPU or GPU."
+
+app = typer.Typer(
+    name="townlet",
+    help=ABOUT,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from townlet_jax.runtime import versions
+
+        typer.echo(", ".join(f"{name} {version}" for name, version in versions().items()))
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the versions and exit.")
+    ] = False,
+) -> None:
+    """Hold the options that every command has."""
+    del version  # shown by its callback
+
+
+@app.command()
+def run(
+    config: Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped one such as 'default'.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Changes, such as economy.rent_per_day=3.")] = None,
+    towns: Annotated[int, typer.Option(help="Number of towns.")] = 1,
+    days: Annotated[float | None, typer.Option(help="Days to live; default 1, or the scenario's length.")] = None,
+    ticks: Annotated[int | None, typer.Option(help="Ticks to live, instead of --days.")] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="scripted, random, idle or schedule; default scripted, schedule in scenarios.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed; default the configuration's.")] = None,
+    chunk: Annotated[int, typer.Option(help="Ticks in one call of the device.")] = 120,
+    out: Annotated[Path | None, typer.Option(help="Folder for summary.json.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no tables.")] = False,
+) -> None:
+    """Let towns live for a while and report how they fared."""
+    from townlet_jax.cli_run import Request, carry_out
+
+    request = Request(
+        config=config,
+        overrides=tuple(overrides or ()),
+        towns=towns,
+        days=days,
+        ticks=ticks,
+        policy=policy,
+        seed=seed,
+        chunk=chunk,
+        out=out,
+        json=json,
+        quiet=quiet,
+    )
+    raise typer.Exit(carry_out(request))
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="tick, shape, compile, floor, or quick for a short round of all.")],
+    towns: Annotated[list[int] | None, typer.Option(help="Number of towns (tick); may be repeated.")] = None,
+    agents: Annotated[int | None, typer.Option(help="Agents a town (tick); agents a town up to which (shape).")] = None,
+    policy: Annotated[list[str] | None, typer.Option(help="drawn, random or scripted; may be repeated.")] = None,
+    ticks: Annotated[int | None, typer.Option(help="Ticks in one timed call.")] = None,
+    config: Annotated[str, typer.Option(help="The town: a YAML file or the name of a shipped one.")] = "default",
+    measure: Annotated[bool, typer.Option("--measure", help="Time the sums for reports too.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="File to append to; default benchmarks/results/ of a checkout.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+) -> None:
+    """Measure the simulator on this machine; results are JSON lines with device, versions and commit."""
+    from townlet_jax.bench.command import Request, carry_out
+
+    request = Request(
+        name=name,
+        towns=tuple(towns or ()),
+        agents=agents,
+        policies=tuple(policy or ()),
+        ticks=ticks,
+        config=config,
+        measure=measure,
+        out=out,
+        json=json,
+    )
+    raise typer.Exit(carry_out(request))
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def config(context: typer.Context) -> None:
+    """Check, show and document town files: check, show, schema, reference."""
+    from townlet_jax import cli_config  # builds the schema, so only on demand
+
+    mounted = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    mounted.callback()(lambda: None)
+    mounted.add_typer(cli_config.app, name="config")
+    arguments = context.args or ["--help"]
+    raise typer.Exit(mounted(["config", *arguments], prog_name="townlet", standalone_mode=False) or 0)
+
+
+def main() -> None:
+    """Run the command line; the entry point of the program."""
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: list[str]) -> int:
+    """Carry out one command line and return the exit code; errors become one sentence on stderr."""
+    try:
+        code = app(arguments or ["--help"], prog_name="townlet", standalone_mode=False)
+    except typer.TyperException as error:
+        return refuse(f"{error.format_message().rstrip('.')}; see 'townlet --help'.")
+    except (typer.Abort, KeyboardInterrupt):
+        typer.echo("Interrupted; nothing was written.", err=True)
+        return INTERRUPTED
+    except _sentences() as error:
+        return refuse(str(error))
+    return int(code or 0)
+
+
+def _sentences() -> tuple[type[Exception], ...]:
+    """Return the errors whose text is for the user; imported only once something went wrong."""
+    from townlet_jax.config.errors import ConfigError
+    from townlet_jax.run import RunError
+
+    return ConfigError, RunError
+
+
+def refuse(sentence: str) -> int:
+    """Say on stderr, in one printable line, why nothing was done."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in sentence)
+    typer.echo(f"error: {' '.join(printable.split())}", err=True)
+    return BAD_INPUT
