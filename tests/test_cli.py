@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from townlet_jax import cli, cli_run, run, runtime
 from townlet_jax.bench import command as bench_command
 from townlet_jax.bench import record
+from townlet_jax.config import build, load
 from townlet_jax.report import printable
 
 TOWNS, TICKS, AGENTS = 2, 6, 8
@@ -254,17 +255,15 @@ def test_pieces_by_hand(ticks: int, chunk: int, events: list[int], lengths: list
     assert run.pieces(ticks, chunk, events) == lengths
 
 
-def test_totals_do_not_depend_on_the_chunks() -> None:
-    from townlet_jax.config import build, load
-
-    built = build(load("default"))
-    results = [
-        run.simulate(built, run.Plan(towns=TOWNS, ticks=2 * TICKS, policy="idle", chunk=chunk))
-        for chunk in (TICKS, 2 * TICKS)
-    ]
-    for name, value in results[0].totals.items():
-        np.testing.assert_allclose(value, results[1].totals[name], rtol=1e-6, err_msg=name)
-    np.testing.assert_array_equal(results[0].states.needs.level, results[1].states.needs.level)
+def test_chunks_are_reported_and_added_up() -> None:
+    heard: list[run.Progress] = []
+    plan = run.Plan(towns=TOWNS, ticks=2 * TICKS, policy="idle", chunk=TICKS)
+    result = run.simulate(build(load("default")), plan, on_progress=heard.append)
+    assert [progress.ticks for progress in heard] == [TICKS, 2 * TICKS]
+    assert [progress.agent_ticks for progress in heard] == [TOWNS * TICKS * AGENTS, 2 * TOWNS * TICKS * AGENTS]
+    np.testing.assert_array_equal(result.totals["ticks"], [2 * TICKS] * TOWNS)
+    np.testing.assert_array_equal(result.states.clock.tick, [2 * TICKS] * TOWNS)
+    np.testing.assert_array_equal(result.totals["need_min"].min(axis=0), result.states.needs.level.min(axis=(0, 1)))
 
 
 def test_cache_folder_is_private_and_keyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks import tables
 
+from benchmarks import tables
 from townlet_jax.bench.record import append
 from townlet_jax.config import build, load
 from townlet_jax.ui import svg_map
@@ -66,14 +66,14 @@ def test_the_newest_record_of_a_line_is_shown(tmp_path: Path) -> None:
 
 def test_table_is_written_between_the_markers(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{tables.BEGIN}\nold\n{tables.END}\nafter\n")
+    readme.write_text(f"before\n{tables.BEGIN}\nyesterday\n{tables.END}\nafter\n")
     append([RECORD], tmp_path / "cpu.jsonl")
     assert tables.main(["--check"], readme=readme, results=tmp_path) == 1
     assert tables.main([], readme=readme, results=tmp_path) == 0
     text = readme.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
-    assert "old" not in text
+    assert "yesterday" not in text
     assert "| chunk, drawn | 20.0 | 1.2 | 1 | 0 | 12,345 |" in text
     assert "1 cpu device: test" in text
     assert tables.main(["--check"], readme=readme, results=tmp_path) == 0

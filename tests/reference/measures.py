@@ -87,8 +87,6 @@ def measure_things(scene: Scene) -> None:
     kinds = range(len(params.affordances.object_type))
     m.starts = [out.starts.affordance.count(k) for k in kinds]
     m.finishes = [out.finishes.affordance.count(k) for k in kinds]
-    for reason in out.aborts.reason:
-        m.aborts[reason] += reason != 0
     for reason in out.departures.reason:
         m.exits[reason] += reason != 0
     m.restocked = [sum(row[g] for row in out.trades.restocked) for g in goods]
@@ -98,6 +96,12 @@ def measure_things(scene: Scene) -> None:
     out.trades.basket_cost = m.basket_cost
     m.arrivals, m.forced_reuses = sum(out.arrivals.arrived), out.arrivals.forced_reuses
     m.active_perturbations = sum(until != NEVER for until in scene.state.perturbations.until_tick)
+
+
+def count_aborts(scene: Scene) -> None:
+    """Count the aborts of the tick by reason, those of the leave phase included."""
+    for reason in scene.out.outcomes.aborts.reason:
+        scene.out.measures.aborts[reason] += reason != 0
 
 
 def measure_rewards(scene: Scene) -> None:

@@ -50,6 +50,7 @@ def tick(params: Plain, state: Plain, intents: Plain, draws: SimpleNamespace | N
     leave.tally(scene)
     measures.measure(scene)
     leave.leave(scene)
+    measures.count_aborts(scene)
     return scene.state, scene.out
 
 

@@ -111,12 +111,14 @@ def unit(function: Function) -> Function:
 
     Left alone, XLA's CPU backend fuses a chain of cheap [A] operations into every [A, A] consumer and computes it
     A times over (an optimization barrier is dropped before fusion). A call that may not be inlined stops that.
-    Arguments that are not arrays are static. Masks cross the border as integers: LLVM's AVX-512 backend fails on
+    Other backends weigh that by themselves and get the plain function. Arguments that are not arrays are static. Masks cross the border as integers: LLVM's AVX-512 backend fails on
     some broadcasts of stored 8-byte rows.
     """
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        if jax.default_backend() != "cpu":
+            return function(*args, **kwargs)
         leaves, tree = jax.tree.flatten((args, kwargs))
         traced = [isinstance(leaf, jax.Array) for leaf in leaves]
         masks: list[bool] = []

@@ -126,9 +126,9 @@ def _work(
     presence = _presence(params, employment, table, employed=employed, begun=begun, position=position, tick=tick)
     effects, flags = _effects(params, employment, table, presence)
     finalised, phase = presence.finalised, presence.phase
-    newest_first = jnp.concatenate([effects.sample[:, None], employment.attendance[:, :-1]], axis=1)
-    today = jnp.broadcast_to(day, (alive.shape[0], 1))
-    absences = jnp.concatenate([today, employment.absence_day[:, :-1]], axis=1)
+    memory = (employment.attendance, employment.absence_day)
+    news = (finalised, effects.sample, effects.absent_told, jnp.broadcast_to(day, finalised.shape))
+    attendance, absence_day = arrays.only_if(jnp.any(finalised | effects.absent_told), _record, memory, news)
     last = jnp.where(presence.open & presence.here, tick, employment.last_present_tick)
     late = (phase == Phase.LATE).astype(jnp.int32)
     return employment.replace(
@@ -141,9 +141,21 @@ def _work(
         flags=jnp.where(finalised, 0, flags),
         shift_paid=employment.shift_paid + effects.paid,
         shift_withheld=employment.shift_withheld + effects.withheld,
-        attendance=arrays.where_rows(finalised, newest_first, employment.attendance),
-        absence_day=arrays.where_rows(effects.absent_told, absences, employment.absence_day),
+        attendance=attendance,
+        absence_day=absence_day,
     ), effects
+
+
+def _record(memory: tuple[Array, Array], news: tuple[Array, Array, Array, Array]) -> tuple[Array, Array]:
+    """Push attendance samples and absence days, newest first."""
+    attendance, absence_day = memory
+    finalised, sample, absent_told, day = news
+    samples = jnp.concatenate([sample[:, None], attendance[:, :-1]], axis=1)
+    days = jnp.concatenate([day[:, None], absence_day[:, :-1]], axis=1)
+    return (
+        arrays.where_rows(finalised, samples, attendance),
+        arrays.where_rows(absent_told, days, absence_day),
+    )
 
 
 def _begin(employment: Employment, begun: Bool[Array, "A"], tick: Int[Array, ""]) -> Employment:

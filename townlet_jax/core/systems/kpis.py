@@ -8,7 +8,6 @@ from townlet_jax.core.enums import (
     NEVER,
     NOBODY,
     NUM_ABORTS,
-    NUM_COUNTERS,
     NUM_EXITS,
     NUM_KINDS,
     NUM_REASONS,
@@ -37,28 +36,24 @@ def count_up(
     begun = arrays.take(table.count_start, outcomes.starts.affordance, NOBODY)
     ended = arrays.take(table.count_finish, outcomes.finishes.affordance, NOBODY)
     made = jnp.rint(arrays.total(outcomes.finishes.produced)).astype(jnp.int32)
+    slots = arrays.indices(begun)
+    count = tally.count.at[slots, arrays.drop_unless(begun != NOBODY, begun)].add(1, mode="drop")
     amount = jnp.where(ended == Counter.MEALS_COOKED, made, 1)
-    by_event = {
-        Counter.WAGE_TICKS: arrays.has_bit(employment.flags, ShiftFlag.ON_SHIFT),
-        Counter.LATE_SHIFTS: shifts.fined,
-        Counter.ABSENT_SHIFTS: shifts.absent_told,
-        Counter.CHATS_OK: talked & chats.ok,
-        Counter.CHATS_FAILED: talked & ~chats.ok,
-        Counter.CONFLICTS: _conflicts(outcomes.conflicts),
-        Counter.HELPED: jnp.any(shifts.helped, axis=-1),
-        Counter.REFUSED: refused,
-        Counter.BUMPED: outcomes.moves.bumped,
-    }
-    nothing = jnp.zeros_like(made)
-    columns = [
-        by_event[counter].astype(jnp.int32) if counter in by_event else nothing for counter in Counter
-    ]
-    by_affordance = (begun[:, None] == jnp.arange(NUM_COUNTERS, dtype=jnp.int32)).astype(jnp.int32)
-    by_affordance = by_affordance + jnp.where(
-        ended[:, None] == jnp.arange(NUM_COUNTERS, dtype=jnp.int32), amount[:, None], 0
-    )
+    count = count.at[slots, arrays.drop_unless(ended != NOBODY, ended)].add(amount, mode="drop")
+    for counter, event in (
+        (Counter.WAGE_TICKS, arrays.has_bit(employment.flags, ShiftFlag.ON_SHIFT)),
+        (Counter.LATE_SHIFTS, shifts.fined),
+        (Counter.ABSENT_SHIFTS, shifts.absent_told),
+        (Counter.CHATS_OK, talked & chats.ok),
+        (Counter.CHATS_FAILED, talked & ~chats.ok),
+        (Counter.CONFLICTS, _conflicts(outcomes.conflicts)),
+        (Counter.HELPED, jnp.any(shifts.helped, axis=-1)),
+        (Counter.REFUSED, refused),
+        (Counter.BUMPED, outcomes.moves.bumped),
+    ):
+        count = count.at[:, counter].add(event.astype(jnp.int32))
     return Tally(
-        count=tally.count + by_affordance + jnp.stack(columns, axis=-1),
+        count=count,
         earned=tally.earned + shifts.paid,
         withheld=tally.withheld + shifts.withheld,
         spent=tally.spent + outcomes.starts.cost + trades.rent_paid,

@@ -31,8 +31,14 @@ def night(
     params: NeedParams, needs: Needs, *, alive: Bool[Array, "A"], is_night: Bool[Array, ""]
 ) -> tuple[Needs, Bool[Array, "A"]]:
     """Lift the living to the night floor; also tell who was lifted."""
-    low = (alive & is_night)[:, None] & (needs.level < params.night_floor)
-    return Needs(level=jnp.where(low, params.night_floor, needs.level)), jnp.any(low, axis=-1)
+
+    def lift(_: tuple[Array, Array], given: tuple[Array, Array]) -> tuple[Array, Array]:
+        level, living = given
+        low = living[:, None] & (level < params.night_floor)
+        return jnp.where(low, params.night_floor, level), jnp.any(low, axis=-1)
+
+    level, lifted = arrays.only_if(is_night, lift, (needs.level, jnp.zeros_like(alive)), (needs.level, alive))
+    return Needs(level=level), lifted
 
 
 def clear(needs: Needs, *, gone: Bool[Array, "A"]) -> Needs:

@@ -101,8 +101,12 @@ def effective(
 
 def clear(perturbations: Perturbations, *, gone: Bool[Array, "A"]) -> Perturbations:
     """Forget agents that left."""
+
+    def dismiss(member: Bool[Array, "V A"], who: Bool[Array, "A"]) -> Bool[Array, "V A"]:
+        return member & ~who[None, :]
+
     return perturbations.replace(
-        member=perturbations.member & ~gone[None, :],
+        member=arrays.only_if(jnp.any(gone), dismiss, perturbations.member, gone),
         agent_cooldown_until=jnp.where(gone, 0, perturbations.agent_cooldown_until),
     )
 
@@ -112,10 +116,14 @@ def _end(
 ) -> tuple[Perturbations, Bool[Array, "V"]]:
     over = is_active(perturbations) & (perturbations.until_tick <= tick)
     quiet = jnp.max(jnp.where(over & specs.is_city_event, perturbations.until_tick + specs.grace_window_ticks, 0))
+
+    def dismiss(member: Bool[Array, "V A"], specs: Bool[Array, "V"]) -> Bool[Array, "V A"]:
+        return member & ~specs[:, None]
+
     return perturbations.replace(
         until_tick=jnp.where(over, NEVER, perturbations.until_tick),
         object=jnp.where(over, NOBODY, perturbations.object),
-        member=perturbations.member & ~over[:, None],
+        member=arrays.only_if(jnp.any(over), dismiss, perturbations.member, over),
         magnitude=jnp.where(over, 1.0, perturbations.magnitude),
         quiet_until=jnp.maximum(perturbations.quiet_until, quiet),
     ), over
@@ -144,13 +152,14 @@ def _fire(
     possible = jnp.where(specs.kind == Perturb.ARRANGED_MEET, has_guests, True)
     possible = jnp.where(specs.kind == Perturb.QUEUE_BOTTLENECK, has_target, possible)
     stream = rng.stream(key, moment.tick, Stream.PERTURB)
-    eligible = (
+    unit = arrays.settled(rng.uniform_column(stream, specs.kind.shape[0], _COLUMNS, _FIRE))
+    eligible = arrays.settled(
         ~is_active(perturbations)
         & (perturbations.queued_tick == NEVER)
         & (moment.tick >= perturbations.cooldown_until)
         & within_limit
         & (specs.prob_per_day > 0)
-        & (rng.uniform_column(stream, specs.kind.shape[0], _COLUMNS, _FIRE) < chance)
+        & (unit < chance)
         & possible
     )
     return eligible & (arrays.rank(eligible) < capacity)

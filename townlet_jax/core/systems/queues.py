@@ -114,15 +114,20 @@ def release(
     reason = jnp.where(is_leave & ~leaving, jnp.where(busy, Reason.BUSY, Reason.NOT_WAITING), reason)
     releasing, leaving = arrays.settled((releasing, leaving))
     early, aborted = releasing & busy & success, releasing & busy & ~success
-    line = waits_for(queues, queues.holding)
-    first = arrays.first_min(jnp.broadcast_to(queues.ticket[None, :], line.shape), line)
+
+    def first_in_line(_: Int[Array, "A"], object: Int[Array, "A"]) -> Int[Array, "A"]:
+        line = waits_for(queues, object)
+        return arrays.first_min(jnp.broadcast_to(queues.ticket[None, :], line.shape), line)
+
+    nobody = jnp.full_like(object, NOBODY)
+    given_up = jnp.where(early, queues.holding, NOBODY)
     outcome = Releases(
         ok=releasing | leaving,
         reason=reason,
         object=jnp.where(releasing | leaving, queues.holding, NOBODY),
         early=early,
         aborted=aborted,
-        successor=jnp.where(early, first, NOBODY),
+        successor=arrays.only_if(jnp.any(early), first_in_line, nobody, given_up),
     )
     until = jnp.where(early, tick + params.cooldown_ticks, 0)
     return _cool_down(drop(queues, releasing | leaving), early | aborted, queues.holding, until), outcome
@@ -218,9 +223,12 @@ def _grant(
     key = place.astype(jnp.float32) - params.queue.age_priority_weight * wait
     key = arrays.settled(jnp.rint(key * jnp.float32(_KEY_SCALE)).astype(jnp.int32))
     may_take = arrays.settled(may_take)
-    ahead = (key[None, :] < key[:, None]) | ((key[None, :] == key[:, None]) & (place[None, :] < place[:, None]))
-    beaten = jnp.any(waits_for(queues, queues.waiting) & may_take[None, :] & ahead, axis=-1)
-    wins = arrays.settled(may_take & ~beaten)
+    rivals = jnp.where(may_take, queues.waiting, NOBODY)[None, :] == queues.waiting[:, None]
+    last = jnp.iinfo(jnp.int32).max
+    best = jnp.min(jnp.where(rivals, key[None, :], last), axis=-1)
+    level = arrays.settled(may_take & (key == best))
+    rivals = jnp.where(level, queues.waiting, NOBODY)[None, :] == queues.waiting[:, None]
+    wins = arrays.settled(level & (place == jnp.min(jnp.where(rivals, place[None, :], last), axis=-1)))
     granted = jnp.where(wins, queues.waiting, NOBODY)
     return queues.replace(
         holding=jnp.where(wins, queues.waiting, queues.holding),

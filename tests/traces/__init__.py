@@ -1,0 +1,1 @@
+"""Replay of the recordings of the original Townlet under the parity preset (MECHANICS 15)."""
