@@ -56,8 +56,15 @@ def flat(actions: Int[Array, "A"]) -> Intents:
 
 @arrays.unit
 def decode(
-    params: Params, intents: Intents, *, roster: Roster, queues: Queues, activities: Activities, ties: Ties,
-    closed: Bool[Array, "O"], tick: Int[Array, ""],
+    params: Params,
+    intents: Intents,
+    *,
+    roster: Roster,
+    queues: Queues,
+    activities: Activities,
+    ties: Ties,
+    closed: Bool[Array, "O"],
+    tick: Int[Array, ""],
 ) -> Intents:
     """Replace the rows that carry a flat id by what it means in the town after wake (5.2)."""
     num_affordances = params.affordances.duration.shape[0]
@@ -97,9 +104,7 @@ class Checked(Pytree):
 
 
 @arrays.unit
-def check(
-    intents: Intents, *, acting: Bool[Array, "A"], num_objects: int, num_affordances: int
-) -> Checked:
+def check(intents: Intents, *, acting: Bool[Array, "A"], num_objects: int, num_affordances: int) -> Checked:
     """Turn intents of vacant slots and intents with an index out of range into WAIT (4.1.1, 4.2.1)."""
     kind = intents.kind
     known = (kind >= 0) & (kind < NUM_KINDS)

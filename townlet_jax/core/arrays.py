@@ -15,8 +15,8 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from townlet_jax.core.enums import EPSILON, NOBODY
 
-_LARGEST = jnp.iinfo(jnp.int32).max
-_SMALLEST = jnp.iinfo(jnp.int32).min
+LARGEST = 2**31 - 1  # of int32
+SMALLEST = -(2**31)
 Carry = TypeVar("Carry")
 Operands = TypeVar("Operands")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -24,12 +24,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def at_least(x: Float[Array, "*n"], bound: Float[Array, "*#n"] | float) -> Bool[Array, "*n"]:
     """The rules' `x >=e bound`: true within 1e-5 below."""
-    return x >= bound - jnp.float32(EPSILON)
+    reached: Bool[Array, "*n"] = x >= bound - jnp.float32(EPSILON)
+    return reached
 
 
 def at_most(x: Float[Array, "*n"], bound: Float[Array, "*#n"] | float) -> Bool[Array, "*n"]:
     """The rules' `x <=e bound`: true within 1e-5 above."""
-    return x <= bound + jnp.float32(EPSILON)
+    reached: Bool[Array, "*n"] = x <= bound + jnp.float32(EPSILON)
+    return reached
 
 
 def indices(like: Shaped[Array, "n *rest"]) -> Int[Array, "n"]:
@@ -48,33 +50,34 @@ def take(table: Shaped[Array, "n *rest"], index: Int[Array, "*i"], default: floa
 
 def drop_unless(mask: Bool[Array, "*n"], index: Int[Array, "*n"]) -> Int[Array, "*n"]:
     """Return indices to scatter with `mode="drop"`: far out of range where the mask is false."""
-    return jnp.where(mask, index, _LARGEST)
+    return jnp.where(mask, index, LARGEST)
 
 
 def first_true(mask: Bool[Array, "*n k"]) -> Int[Array, "*n"]:
     """Return the lowest index that is true along the last axis, NOBODY if none is."""
     places = jnp.arange(mask.shape[-1], dtype=jnp.int32)
-    best = jnp.min(jnp.where(mask, places, _LARGEST), axis=-1)
-    return jnp.where(best == _LARGEST, NOBODY, best)
+    best = jnp.min(jnp.where(mask, places, LARGEST), axis=-1)
+    return jnp.where(best == LARGEST, NOBODY, best)
 
 
 def first_min(values: Int[Array, "*n k"], mask: Bool[Array, "*n k"]) -> Int[Array, "*n"]:
     """Return the index of the smallest masked value along the last axis, lowest index on ties, NOBODY if none."""
-    best = jnp.min(jnp.where(mask, values, _LARGEST), axis=-1, keepdims=True)
+    best = jnp.min(jnp.where(mask, values, LARGEST), axis=-1, keepdims=True)
     return first_true(mask & (values == best))
 
 
 def first_max(values: Float[Array, "*n k"], mask: Bool[Array, "*n k"]) -> Int[Array, "*n"]:
     """Return the index of the largest masked value along the last axis, lowest index on ties, NOBODY if none."""
     keys = sortable(values)
-    best = jnp.max(jnp.where(mask, keys, _SMALLEST), axis=-1, keepdims=True)
+    best = jnp.max(jnp.where(mask, keys, SMALLEST), axis=-1, keepdims=True)
     return first_true(mask & (keys == best))
 
 
 def sortable(values: Float[Array, "*n"]) -> Int[Array, "*n"]:
     """Map floats to integers of the same order (both zeros alike; no NaN)."""
     bits = jax.lax.bitcast_convert_type(jnp.where(values == 0, 0.0, values.astype(jnp.float32)), jnp.int32)
-    return bits ^ ((bits >> 31) & jnp.int32(0x7FFFFFFF))
+    ordered: Int[Array, "*n"] = bits ^ ((bits >> 31) & jnp.int32(0x7FFFFFFF))
+    return ordered
 
 
 def count(mask: Bool[Array, "*n k"]) -> Int[Array, "*n"]:
@@ -96,7 +99,8 @@ def wrap(x: Int[Array, "*n"], period: Int[Array, "*#n"]) -> Int[Array, "*n"]:
 
 def has_bit(flags: Int[Array, "*n"], bit: int) -> Bool[Array, "*n"]:
     """Tell whether a flag bit is set."""
-    return (flags & jnp.int32(bit)) != 0
+    is_set: Bool[Array, "*n"] = (flags & jnp.int32(bit)) != 0
+    return is_set
 
 
 def where_rows(
@@ -111,8 +115,8 @@ def unit(function: Function) -> Function:
 
     Left alone, XLA's CPU backend fuses a chain of cheap [A] operations into every [A, A] consumer and computes it
     A times over (an optimization barrier is dropped before fusion). A call that may not be inlined stops that.
-    Other backends weigh that by themselves and get the plain function. Arguments that are not arrays are static. Masks cross the border as integers: LLVM's AVX-512 backend fails on
-    some broadcasts of stored 8-byte rows.
+    Other backends weigh that by themselves and get the plain function. Arguments that are not arrays are static.
+    Masks cross the border as integers: LLVM's AVX-512 backend fails on some broadcasts of stored 8-byte rows.
     """
 
     @functools.wraps(function)

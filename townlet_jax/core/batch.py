@@ -4,6 +4,7 @@ Towns never read each other, so a chunk of ticks is run block by block: a block 
 the processor's cache for the whole chunk. With a mesh the towns are sharded over its devices and nothing is sent.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
@@ -41,7 +42,8 @@ def init_batch(spec: Spec, params: Params, seed: int, num_towns: int, *, params_
     """Return towns 0..num_towns-1 of a seed; town i has the key fold_in(key(seed), i)."""
     keys = jax.vmap(lambda index: rng.town_key(seed, index))(jnp.arange(num_towns, dtype=jnp.uint32))
     axis = 0 if params_per_town else None
-    return jax.jit(jax.vmap(lambda given, key: town.init(spec, given, key), in_axes=(axis, 0)))(params, keys)
+    states: TownState = jax.jit(jax.vmap(functools.partial(town.init, spec), in_axes=(axis, 0)))(params, keys)
+    return states
 
 
 def init_memory(policy: Policy, params: Params, states: TownState, *, params_per_town: bool = False) -> Any:
@@ -131,9 +133,7 @@ class Runner:
         def block(part: tuple[Any, ...]) -> tuple[Any, ...]:
             index, some_params, some_states, some_memory = part
             some_params = params if self._params_axis is None else some_params
-            here = jax.tree.map(
-                lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, index * size, size, axis=1), given
-            )
+            here = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, index * size, size, axis=1), given)
             return self._run_block(some_params, some_states, some_memory, here)
 
         per_town = None if self._params_axis is None else jax.tree.map(split, params)
@@ -169,9 +169,7 @@ class Runner:
         carry, series = jax.lax.scan(step, carry, given, length=self.num_ticks)
         return (*carry, series)
 
-    def _step(
-        self, params: Params, state: TownState, memory: Any, given: Any
-    ) -> tuple[TownState, Any, TickOutput]:
+    def _step(self, params: Params, state: TownState, memory: Any, given: Any) -> tuple[TownState, Any, TickOutput]:
         with jax.named_scope("policy"):
             intents, memory = self._policy.act(params, state, memory, given)
         state, output = tick(params, state, intents)

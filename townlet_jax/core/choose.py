@@ -100,9 +100,7 @@ def crowd(queues: Queues, num_objects: int) -> Int[Array, "O"]:
     return jnp.zeros(num_objects, jnp.int32).at[arrays.drop_unless(engaged != NOBODY, engaged)].add(1, mode="drop")
 
 
-def best_partner(
-    params: Params, roster: Roster, ties: Ties, activities: Activities
-) -> Int[Array, "A"]:
+def best_partner(params: Params, roster: Roster, ties: Ties, activities: Activities) -> Int[Array, "A"]:
     """Return b*: the liked-best agent in chat range that is awake and not avoided; ties to the lowest slot."""
     others = roster.alive & ~asleep(params, activities)
     slots = arrays.indices(roster.alive)

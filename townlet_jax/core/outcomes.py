@@ -50,7 +50,7 @@ class Moves(Pytree):
 
 
 class Grants(Pytree):
-    """Object granted to each agent, NOBODY; `act` after the requests, `ghost` in a ghost step, `live` after finishes."""
+    """Object granted to each agent, NOBODY: after requests, in a ghost step, after finishes."""
 
     act: Int[Array, "A"]
     ghost: Int[Array, "A"]

@@ -36,9 +36,7 @@ def behaviour(params: PersonalityParams, profile: Int[Array, "A"], which: Behavi
     return jnp.where(params.modify_behaviour, column, 1.0)[profile]
 
 
-def avoid_level(
-    params: PersonalityParams, threshold: Float[Array, ""], profile: Int[Array, "A"]
-) -> Float[Array, "A"]:
+def avoid_level(params: PersonalityParams, threshold: Float[Array, ""], profile: Int[Array, "A"]) -> Float[Array, "A"]:
     """Return the rivalry from which on somebody is avoided: threshold / tolerance, at most 1 (1.1)."""
     tolerance = behaviour(params, profile, Behaviour.CONFLICT_TOLERANCE)
     return jnp.clip(threshold / tolerance, 0.0, 1.0)

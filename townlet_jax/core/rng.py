@@ -27,7 +27,8 @@ def stream(key: Key[Array, ""], tick: Int[Array, ""] | int, member: Stream) -> K
     words = jax.random.key_data(key)
     at_tick = _cipher(words[0], words[1], _word(0), _word(tick))
     at_stream = _cipher(*at_tick, _word(0), _word(int(member)))
-    return jax.random.wrap_key_data(jnp.stack(at_stream), impl="threefry2x32")
+    folded: Key[Array, ""] = jax.random.wrap_key_data(jnp.stack(at_stream), impl="threefry2x32")
+    return folded
 
 
 def uniform(key: Key[Array, ""], rows: int, columns: int) -> Float[Array, "rows columns"]:
@@ -45,9 +46,7 @@ def uniform_row(key: Key[Array, ""], row: Int[Array, ""], columns: int) -> Float
     return _floats(key, row.astype(jnp.uint32) * jnp.uint32(columns) + jnp.arange(columns, dtype=jnp.uint32))
 
 
-def uniform_integer(
-    unit: Float[Array, "*n"], low: Int[Array, "*#n"], high: Int[Array, "*#n"]
-) -> Int[Array, "*n"]:
+def uniform_integer(unit: Float[Array, "*n"], low: Int[Array, "*#n"], high: Int[Array, "*#n"]) -> Int[Array, "*n"]:
     """Map draws in [0, 1) to integers in [low, high]."""
     span = (high - low + 1).astype(jnp.float32)
     return low + jnp.minimum(jnp.floor(unit * span).astype(jnp.int32), high - low)
@@ -61,11 +60,13 @@ def _floats(key: Key[Array, ""], counter: UInt32[Array, "*n"]) -> Float[Array, "
     words = jax.random.key_data(key)
     high, low = _cipher(words[0], words[1], jnp.zeros_like(counter), counter)
     mantissa = ((high ^ low) >> jnp.uint32(9)) | jnp.uint32(0x3F800000)  # a float in [1, 2)
-    return jax.lax.bitcast_convert_type(mantissa, jnp.float32) - jnp.float32(1)
+    unit: Float[Array, "*n"] = jax.lax.bitcast_convert_type(mantissa, jnp.float32) - jnp.float32(1)
+    return unit
 
 
 def _rotate(x: UInt32[Array, "*n"], bits: int) -> UInt32[Array, "*n"]:
-    return (x << jnp.uint32(bits)) | (x >> jnp.uint32(32 - bits))
+    rotated: UInt32[Array, "*n"] = (x << jnp.uint32(bits)) | (x >> jnp.uint32(32 - bits))
+    return rotated
 
 
 def _rounds(x0: UInt32[Array, "*n"], x1: UInt32[Array, "*n"], bits: Iterable[int]) -> tuple[Array, Array]:

@@ -16,7 +16,6 @@ from townlet_jax.core.outcomes import (
     Arrivals,
     Chats,
     Conflicts,
-    Departures,
     EarlyFinishes,
     ExitQueue,
     Finishes,
@@ -36,6 +35,7 @@ from townlet_jax.core.outcomes import (
     Verdicts,
 )
 from townlet_jax.core.params import Params
+from townlet_jax.core.preconditions import Facts
 from townlet_jax.core.state import Activities, Queues, TownState
 from townlet_jax.core.struct import Pytree
 from townlet_jax.core.systems import (
@@ -52,7 +52,6 @@ from townlet_jax.core.systems import (
     relationships,
     rewards,
 )
-from townlet_jax.core.preconditions import Facts
 
 _PROFILE, _AGENT_COLUMNS = 2, 4  # of the AGENT draw
 
@@ -184,9 +183,7 @@ def _wake(params: Params, state: TownState, now: Now) -> tuple[TownState, Woken]
         phase=state.employment.phase,
         rivalry=state.ties.rivalry,
     )
-    shaken, shocks = perturbations.advance(
-        params, state.perturbations, guests=guests, tick=now.tick, key=state.key
-    )
+    shaken, shocks = perturbations.advance(params, state.perturbations, guests=guests, tick=now.tick, key=state.key)
     called = shocks.relocated != NOBODY
     exhausted = jnp.any(arrived & (embeddings.slot == NOBODY))
     return state.replace(
@@ -211,9 +208,7 @@ def _wake(params: Params, state: TownState, now: Now) -> tuple[TownState, Woken]
     )
 
 
-def _act(
-    params: Params, state: TownState, now: Now, *, intents: Intents, woken: Woken
-) -> tuple[TownState, Acted]:
+def _act(params: Params, state: TownState, now: Now, *, intents: Intents, woken: Woken) -> tuple[TownState, Acted]:
     """Carry out what the agents intend (4.2)."""
     shocks, closed = woken.shocks, woken.shocks.closed
     num_objects = closed.shape[0]
@@ -413,9 +408,7 @@ def _live(params: Params, state: TownState, now: Now, *, woken: Woken, acted: Ac
         params, running, holding=line.holding, home=roster.home, early_delta=acted.early_delta
     )
     done = finishes.affordance != NOBODY
-    line, passing = queues.hand_over(
-        params, line, done=done, ties=state.ties, position=roster.position, tick=now.tick
-    )
+    line, passing = queues.hand_over(params, line, done=done, ties=state.ties, position=roster.position, tick=now.tick)
     line, granted = queues.grant(params, line, position=roster.position, closed=shocks.closed, tick=now.tick)
     early = acted.polite != NOBODY
     finished = passing.successor != NOBODY
@@ -508,9 +501,7 @@ def _judge(
     episode_tick = state.clock.episode_tick + 1
     episode_tick = jnp.where(episode_tick >= params.clock.ticks_per_day, 0, episode_tick)
     life = lifecycle.weaken(params.lifecycle, state.lifecycle, alive=alive, hunger=level[:, 0])
-    quiet = params.lifecycle.suppress_exits & (
-        woken.shocks.city_event | (now.tick < state.perturbations.quiet_until)
-    )
+    quiet = params.lifecycle.suppress_exits & (woken.shocks.city_event | (now.tick < state.perturbations.quiet_until))
     standing = exits.Standing(
         alive=alive,
         condemned=life.condemned > 0,
@@ -651,7 +642,7 @@ def _faults(state: TownState) -> Int[Array, ""]:
         (Fault.NEGATIVE_STOCK, jnp.any(state.economy.stock < 0)),
         (Fault.DOUBLE_HOLD, jnp.any(twice)),
     )
-    bits = jnp.int32(0)
+    bits: Int[Array, ""] = jnp.int32(0)
     for fault, broken in checks:
         bits = bits | jnp.where(broken, int(fault), 0)
     return bits

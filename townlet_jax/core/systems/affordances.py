@@ -3,14 +3,13 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from townlet_jax.core import arrays, choose
+from townlet_jax.core import arrays, choose, preconditions
 from townlet_jax.core.enums import NOBODY, Kind, Reason, Sink
 from townlet_jax.core.outcomes import EarlyFinishes, Finishes, Starts
 from townlet_jax.core.params import AffordanceParams, Params
+from townlet_jax.core.preconditions import Facts
 from townlet_jax.core.state import Activities
 from townlet_jax.core.struct import Pytree
-from townlet_jax.core import preconditions
-from townlet_jax.core.preconditions import Facts
 
 _RELEASING = (
     Reason.CLOSED,
@@ -102,10 +101,14 @@ def start(
         detail=jnp.where(reason == Reason.PRECONDITION, detail, NOBODY),
         loses_hold=frees,
     )
-    return Activities(
-        affordance=jnp.where(begun, affordance, activities.affordance),
-        remaining=jnp.where(begun, jnp.maximum(1, params.affordances.duration[row]), activities.remaining),
-    ), starts, verdicts
+    return (
+        Activities(
+            affordance=jnp.where(begun, affordance, activities.affordance),
+            remaining=jnp.where(begun, jnp.maximum(1, params.affordances.duration[row]), activities.remaining),
+        ),
+        starts,
+        verdicts,
+    )
 
 
 def _refusal(

@@ -55,9 +55,7 @@ def restock(params: Params, economy: Economy, *, tick_of_day: Int[Array, ""]) ->
     since = arrays.wrap(tick_of_day - rows.at, params.clock.ticks_per_day)
     due = since % rows.every == 0
 
-    def deliver(
-        row: Int[Array, ""], value: tuple[Array, Array], present: Bool[Array, "O"]
-    ) -> tuple[Array, Array]:
+    def deliver(row: Int[Array, ""], value: tuple[Array, Array], present: Bool[Array, "O"]) -> tuple[Array, Array]:
         stock, delivered = value
         shelf = present & (params.world.object_type == rows.object_type[row])
         goods = jnp.arange(stock.shape[1], dtype=jnp.int32) == rows.good[row]

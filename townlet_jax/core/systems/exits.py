@@ -94,7 +94,7 @@ def _decide(
     """Go through sub-steps 2 to 6; every exit takes room of the daily cap, manual and review exits never lack it."""
     queued, approved = cases.queued, cases.approved
     reviewed = queued & ~approved & (tick - exits.asked_tick >= params.employment.review_ticks)
-    unlimited = jnp.iinfo(jnp.int32).max
+    unlimited = arrays.LARGEST
     room = jnp.where(cap == 0, unlimited, cap - exits.exits_today)
     room = room - arrays.count(approved | reviewed)
     line = queued & ~approved & ~reviewed
@@ -126,6 +126,4 @@ def midnight(exits: Exits, *, is_night: Bool[Array, ""]) -> Exits:
 
 def clear(exits: Exits, *, gone: Bool[Array, "A"]) -> Exits:
     """Empty the slots of those that left."""
-    return exits.replace(
-        asked_tick=jnp.where(gone, NEVER, exits.asked_tick), approved=exits.approved & ~gone
-    )
+    return exits.replace(asked_tick=jnp.where(gone, NEVER, exits.asked_tick), approved=exits.approved & ~gone)

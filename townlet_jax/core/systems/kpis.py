@@ -84,7 +84,9 @@ def clear(tally: Tally, *, gone: Bool[Array, "A"]) -> Tally:
 
 
 @arrays.unit
-def measure(params: Params, state: TownState, *, outcomes: Outcomes, acting: Bool[Array, "A"], switched: Bool[Array, "A"]) -> Measures:
+def measure(
+    params: Params, state: TownState, *, outcomes: Outcomes, acting: Bool[Array, "A"], switched: Bool[Array, "A"]
+) -> Measures:
     """Sum the tick up over the town; `state` is the town after judge and before leave (9.1)."""
     alive = state.roster.alive
     amount = arrays.count(alive)

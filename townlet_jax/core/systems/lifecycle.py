@@ -1,4 +1,4 @@
-"""Coming and going, identity slots (MECHANICS 4.1.2, 4.6.1, 4.6.3, 4.6.7). Owns `state.lifecycle`, `state.embeddings`."""
+"""Coming and going, identity slots (MECHANICS 4.1.2, 4.6.1-4.6.7). Owns `state.lifecycle`, `state.embeddings`."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key

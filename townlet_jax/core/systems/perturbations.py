@@ -138,9 +138,7 @@ def _candidates(
     return rested, rested & ~guests.busy & ~at_work
 
 
-def _fire(
-    params: Params, perturbations: Perturbations, moment: _Moment, key: Key[Array, ""]
-) -> Bool[Array, "V"]:
+def _fire(params: Params, perturbations: Perturbations, moment: _Moment, key: Key[Array, ""]) -> Bool[Array, "V"]:
     """Random starts: the first `capacity` eligible specs in index order. A queued operator start blocks its spec."""
     specs = params.perturbation
     capacity = specs.max_concurrent - arrays.count(is_active(perturbations) | moment.due)
@@ -174,9 +172,7 @@ def _bottleneck_targets(params: Params) -> Bool[Array, "V O"]:
     return chosen & world.present[None, :]
 
 
-def _start(
-    params: Params, begun: _Begun, spec: Int[Array, ""], moment: _Moment, key: Key[Array, ""]
-) -> _Begun:
+def _start(params: Params, begun: _Begun, spec: Int[Array, ""], moment: _Moment, key: Key[Array, ""]) -> _Begun:
     """Start one spec (steps 4 and 5); what an operator queued wins over what is drawn."""
     specs, was, tick = params.perturbation, begun.slice, moment.tick
     due = moment.due[spec]

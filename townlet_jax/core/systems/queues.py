@@ -5,7 +5,7 @@ Everything is on the agent axis: `holding[a]` and `waiting[a]` name an object or
 """
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Int
 
 from townlet_jax.core import arrays, choose
 from townlet_jax.core.enums import NEVER, NOBODY, Kind, Reason
@@ -181,7 +181,7 @@ def request(
 def _tail(queues: Queues, object: Int[Array, "A"]) -> Int[Array, "A"]:
     """Return the next free ticket of each row's object: 1 + the largest waiting, 0 in an empty queue."""
     line = waits_for(queues, object)
-    lowest = jnp.iinfo(jnp.int32).min
+    lowest = arrays.SMALLEST
     largest = jnp.max(jnp.where(line, queues.ticket[None, :], lowest), axis=-1)
     return jnp.where(largest == lowest, 0, largest + 1)
 
@@ -224,7 +224,7 @@ def _grant(
     key = arrays.settled(jnp.rint(key * jnp.float32(_KEY_SCALE)).astype(jnp.int32))
     may_take = arrays.settled(may_take)
     rivals = jnp.where(may_take, queues.waiting, NOBODY)[None, :] == queues.waiting[:, None]
-    last = jnp.iinfo(jnp.int32).max
+    last = arrays.LARGEST
     best = jnp.min(jnp.where(rivals, key[None, :], last), axis=-1)
     level = arrays.settled(may_take & (key == best))
     rivals = jnp.where(level, queues.waiting, NOBODY)[None, :] == queues.waiting[:, None]
@@ -310,9 +310,7 @@ def quarrel(params: Params, queues: Queues, *, tick: Int[Array, ""]) -> Impatien
     wait = tick - queues.joined_tick
     due = (patience > 0) & (queues.waiting != NOBODY) & (wait > 0) & _divides(jnp.maximum(patience, 1), wait)
     holder = arrays.first_true(waits_for_held(queues))
-    return Impatience(
-        rival=jnp.where(due, holder, NOBODY), length=arrays.count(waits_for(queues, queues.waiting))
-    )
+    return Impatience(rival=jnp.where(due, holder, NOBODY), length=arrays.count(waits_for(queues, queues.waiting)))
 
 
 def _divides(step: Int[Array, ""], x: Int[Array, "A"]) -> Bool[Array, "A"]:
@@ -375,7 +373,7 @@ def _prefer(
     first = arrays.first_min(seats, line)
     preferred = favourite != NOBODY
     rotated = preferred & (favourite != first)
-    lowest = jnp.min(jnp.where(line, queues.ticket[None, :], jnp.iinfo(jnp.int32).max), axis=-1)
+    lowest = jnp.min(jnp.where(line, queues.ticket[None, :], arrays.LARGEST), axis=-1)
     ticket = queues.ticket.at[arrays.drop_unless(rotated, favourite)].set(lowest - 1, mode="drop")
     return queues.replace(ticket=ticket, rotations=queues.rotations + arrays.count(rotated)), Passing(
         successor=jnp.where(preferred, favourite, first), preferred=preferred, rotated=rotated

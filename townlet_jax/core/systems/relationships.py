@@ -304,7 +304,7 @@ def _evict(bonds: _Bonds, most: Int[Array, ""]) -> Bool[Array, "A A"]:
         strength = arrays.sortable(jnp.abs(bonds.trust) + jnp.abs(bonds.familiarity) + bonds.rivalry)
         places = jnp.arange(nothing.shape[1], dtype=jnp.int32)
         left = _known(bonds) & ~evicted
-        low = jnp.min(jnp.where(left, strength, jnp.iinfo(jnp.int32).max), axis=-1, keepdims=True)
+        low = jnp.min(jnp.where(left, strength, arrays.LARGEST), axis=-1, keepdims=True)
         last = jnp.max(jnp.where(left & (strength == low), places, NOBODY), axis=-1, keepdims=True)
         return evicted | ((arrays.count(left) > most)[:, None] & (places == last))
 
