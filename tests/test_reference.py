@@ -42,12 +42,12 @@ TAKES_PLACE = (
     "grants.ghost", "grants.live", "starts.affordance", "finishes.affordance", "early_finishes.object",
     "shocks.relocated",
 )  # fmt: skip
-CODES = {
+CODES: dict[str, set[int]] = {
     "verdicts.reason": set(Reason),
     "aborts.reason": set(Abort) - {Abort.OPERATOR},
     "departures.reason": set(Exit),
     "exit_queue.route": set(ExitRoute),
-    "shifts.phase_entered": set(Phase) | {NOBODY},
+    "shifts.phase_entered": set(Phase) - {Phase.IDLE} | {NOBODY},  # IDLE comes at night
 }
 
 

@@ -165,6 +165,11 @@ def mesh_for(towns: int) -> Mesh | None:
     return batch.town_mesh(devices[:number]) if number > 1 else None
 
 
+def block_for(towns: int) -> int:
+    """Return how many towns of a device run together: as many as its cache holds, all of them on an accelerator."""
+    return batch.block_size(towns) if jax.default_backend() == "cpu" else towns
+
+
 class Fleet:
     """Towns on their devices with a policy: the compiled calls, and the one place that holds what changes."""
 
@@ -175,6 +180,7 @@ class Fleet:
         self.params = params if self.mesh is None else jax.device_put(params, NamedSharding(self.mesh, PartitionSpec()))
         self._policy = policy
         self._measure = measure
+        self.block = block_for(towns // (1 if self.mesh is None else self.mesh.size))
         self._calls: dict[int, jax.stages.Compiled] = {}
         self.compile_seconds = 0.0
         self.states = self._placed(batch.init_batch(spec, params, seed, towns))
@@ -195,7 +201,7 @@ class Fleet:
         """Return the call for a number of ticks, compiled once."""
         if length not in self._calls:
             began = time.perf_counter()
-            runner = batch.Runner(self._policy, length, measure=self._measure, mesh=self.mesh)
+            runner = batch.Runner(self._policy, length, measure=self._measure, block=self.block, mesh=self.mesh)
             self._calls[length] = runner.compile(self.params, self.states, self.memory, given)
             self.compile_seconds += time.perf_counter() - began
         return self._calls[length]

@@ -1,43 +1,36 @@
 """The employment machine (MECHANICS 4.4.1-4.4.6; 16.1 V22-V29)."""
 
-from collections.abc import Callable
-from typing import Any
+from itertools import pairwise
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from core.worlds import BARISTA, CLERK, GROCER, GUARD, World
+from core.worlds import BARISTA, CLERK, GROCER, GUARD, World, on_device
 from townlet_jax.core.enums import NEVER, Counter, Phase, ShiftFlag
+from townlet_jax.core.systems import employment
 
 START = 360  # the barista's shift, 360-599
 FAR = (14, 1)
 
 
 class Day:
-    """One barista (slot 0) whose presence is told tick by tick; sums of what the shift came to."""
+    """One barista (slot 0) at work from some ticks of the shift to others; sums of what the shift came to."""
 
-    def __init__(self, here: Callable[[int], bool], *, before: int = 25, length: int = 240, after: int = 3) -> None:
+    def __init__(self, *presence: tuple[int, int]) -> None:
         self.world = world = World()
         world.freeze_needs()
         world.state.employment.job[0] = BARISTA
-        self.phases: list[int] = []
-        self.sums = dict.fromkeys(("paid", "withheld", "fine", "fined", "late_told", "absent_told", "departed"), 0.0)
-        self.punctuality, self.wage = 0.0, 0.0
-        self.outcomes: list[Any] = []
-        world.at(START - before)
-        for r in range(-before, length + after):
-            world.put(0, *(world.params.world.site_tile[BARISTA] if here(r) else FAR))
-            shifts = world.run().shifts
-            self.outcomes.append(shifts)
-            for name in self.sums:
-                self.sums[name] += float(getattr(shifts, name)[0])
-            self.punctuality += float(world.out.outcomes.rewards.punctuality[0])
-            self.wage += float(world.out.outcomes.rewards.wage[0])
-            self.phases.append(int(world.state.employment.phase[0]))
-
-    def ticks(self, phase: Phase) -> int:
-        """Return how many ticks of the shift were spent in a phase."""
-        return self.phases[25 : 25 + 240].count(phase)
+        world.at(START)
+        self.sums: dict[str, float] = {}
+        edges = sorted({0, 240, *(edge for stay in presence for edge in stay)})
+        for begin, end in pairwise(edges):
+            here = any(first <= begin < last for first, last in presence)
+            world.put(0, *(world.params.world.site_tile[BARISTA] if here else FAR))
+            world.run(end - begin)
+            for name, amounts in world.sums.items():
+                self.sums[name] = self.sums.get(name, 0.0) + float(amounts[0])
+        self.last = world.run()
 
     def check(self, **expected: float) -> None:
         """Compare sums with what they must be."""
@@ -55,85 +48,73 @@ class Day:
 
 
 def test_v22_punctual() -> None:
-    day = Day(lambda r: True)
-    day.check(paid=4.8, fine=0, withheld=0)
+    day = Day((0, 240))
+    day.check(paid=4.8, fine=0, withheld=0, ON_TIME=240, wage=4.8)
+    assert day.sums["punctuality"] == pytest.approx(6.025, abs=1e-3)
     assert day.attendance == pytest.approx(1)
-    assert day.punctuality == pytest.approx(6.025, abs=1e-3)
-    assert day.wage == pytest.approx(4.8, abs=1e-4)
-    assert day.ticks(Phase.ON_TIME) == 240
-    assert day.phases[:6] == [Phase.IDLE] * 5 + [Phase.AWAIT]
-    assert day.phases[24] == Phase.AWAIT
-    assert day.phases[-3:] == [Phase.POST] * 3
+    assert bool(day.last.shifts.finalised[0])
+    assert day.world.state.employment.phase[0] == Phase.POST
     assert day.world.state.tally.count[0, Counter.WAGE_TICKS] == 240
     assert day.world.state.tally.earned[0] == pytest.approx(4.8, abs=1e-4)
     assert day.world.state.employment.shift_paid[0] == pytest.approx(4.8, abs=1e-4)
 
 
 def test_v23_late() -> None:
-    day = Day(lambda r: r >= 12)
-    assert (day.ticks(Phase.AWAIT), day.ticks(Phase.LATE)) == (6, 234)
-    day.check(paid=4.56, withheld=0.12, fine=0.13, fined=1, late_told=1)
+    day = Day((12, 240))
+    day.check(AWAIT=6, LATE=234, paid=4.56, withheld=0.12, fine=0.13, fined=1, late_told=1, punctuality=0)
     assert day.net == pytest.approx(4.43, abs=1e-4)
     assert day.attendance == 0
-    assert day.punctuality == 0
     assert day.world.state.tally.count[0, Counter.LATE_SHIFTS] == 1
     assert day.world.state.employment.late_ticks[0] == 234
     assert day.world.state.employment.late_today[0] == 234
 
 
 def test_v23_erin() -> None:
-    """Of the scenario employment_punctuality: shift 10-30 at .03 a tick, comes in tick 19 of the day."""
+    """Of the scenario employment_punctuality: shift 10-30 at .03 a tick, there from tick 19 on."""
     world = World()
     world.freeze_needs()
     world.params.employment.arrival_buffer[...] = 5
     world.params.jobs.start[BARISTA], world.params.jobs.length[BARISTA] = 10, 21
     world.params.jobs.wage_rate[BARISTA], world.params.jobs.lateness_penalty[BARISTA] = 0.03, 0.2
     world.state.employment.job[0], world.state.economy.wallet[0] = BARISTA, 1
-    paid = fine = 0.0
-    for moment in range(1, 41):
-        world.put(0, *(world.params.world.site_tile[BARISTA] if moment >= 19 else FAR))
-        shifts = world.run().shifts
-        paid, fine = paid + float(shifts.paid[0]), fine + float(shifts.fine[0])
-    assert (paid, fine) == pytest.approx((0.36, 0.215), abs=1e-5)
+    world.put(0, *FAR)
+    world.run(18)
+    fine = world.sums["fine"][0]
+    world.put(0, *world.params.world.site_tile[BARISTA])
+    world.run(22)
+    assert fine == pytest.approx(0.215, abs=1e-5)
+    assert world.sums["paid"][0] == pytest.approx(0.36, abs=1e-5)
     assert world.state.economy.wallet[0] == pytest.approx(1.145, abs=1e-5)
 
 
 def test_v24_absent() -> None:
-    day = Day(lambda r: False)
-    assert (day.ticks(Phase.AWAIT), day.ticks(Phase.LATE), day.ticks(Phase.ABSENT)) == (6, 25, 209)
-    day.check(paid=0, withheld=4.68, fine=0.425, absent_told=1, departed=1)
+    day = Day()
+    day.check(AWAIT=6, LATE=25, ABSENT=209, paid=0, withheld=4.68, fine=0.425, absent_told=1, departed=1)
     assert day.world.state.tally.withheld[0] == pytest.approx(4.68, abs=1e-3)
     assert day.world.state.tally.count[0, Counter.ABSENT_SHIFTS] == 1
     assert day.world.state.employment.absence_day[0].tolist() == [0, *[NEVER] * 7]
 
 
 def test_v25_goes_away_in_the_middle() -> None:
-    day = Day(lambda r: not 100 <= r <= 109)
-    day.check(paid=4.6, fine=0.05 + 0.0, withheld=0.2) if day.ticks(Phase.ABSENT) == 0 else day.check(
-        paid=4.6, fine=0.2, withheld=0.2
-    )
-    assert day.ticks(Phase.ABSENT) == 10
+    day = Day((0, 100), (110, 240))
+    day.check(ABSENT=10, fine=0.2, withheld=0.2, paid=4.6, departed=1, fined=0)
     assert day.net == pytest.approx(4.4, abs=1e-4)
     assert day.attendance == pytest.approx(0.958333, abs=1e-5)
 
 
 def test_v26_goes_away_early_for_a_while() -> None:
-    day = Day(lambda r: not 10 <= r <= 29)
-    assert day.ticks(Phase.LATE) == 20
-    day.check(fined=0, fine=0.1, paid=4.4)
+    day = Day((0, 10), (30, 240))
+    day.check(LATE=20, fined=0, fine=0.1, paid=4.4)
     assert day.attendance == pytest.approx(0.916667, abs=1e-5)
 
 
 def test_v26_leaves_for_good() -> None:
-    day = Day(lambda r: r < 8)
-    assert (day.ticks(Phase.LATE), day.ticks(Phase.ABSENT)) == (20, 212)
-    day.check(paid=0.16, withheld=4.64, fine=0.3, departed=1)
+    Day((0, 8)).check(LATE=20, ABSENT=212, paid=0.16, withheld=4.64, fine=0.3, departed=1)
 
 
 def test_v27_within_grace() -> None:
-    day = Day(lambda r: r >= 5)
-    assert (day.ticks(Phase.AWAIT), day.ticks(Phase.ON_TIME)) == (5, 235)
-    day.check(paid=4.7, fine=0)
+    day = Day((5, 240))
+    day.check(AWAIT=5, ON_TIME=235, paid=4.7, fine=0)
     assert day.attendance == pytest.approx(0.979167, abs=1e-5)
 
 
@@ -170,10 +151,8 @@ def test_v29_attendance_keeps_the_newest_samples() -> None:
     world.at(600)
     assert bool(world.run().shifts.finalised[0])
     assert world.state.employment.attendance[0] == pytest.approx([0, 1, 0.958333])
-    from townlet_jax.core.systems.employment import attendance_ratio
-
-    assert float(attendance_ratio(world.state.employment)[0]) == pytest.approx(0.652778, abs=1e-6)
-    assert float(attendance_ratio(world.state.employment)[1]) == 0
+    ratio = employment.attendance_ratio(on_device(world.state.employment))
+    assert ratio[:2].tolist() == pytest.approx([0.652778, 0], abs=1e-6)
 
 
 def test_shifts_happen_every_day_and_midnight_ends_the_last_one() -> None:
@@ -289,8 +268,8 @@ def test_nobody_helps_without_coworkers_and_later_help_still_comes() -> None:
 
 
 def test_the_absence_fine_comes_again_after_a_return_but_is_told_once() -> None:
-    day = Day(lambda r: 50 <= r <= 60)
-    day.check(absent_told=1, fine=0.1 + 25 * 0.005 + 2 * 0.2 + 20 * 0.005 * 0)
+    day = Day((50, 61))
+    day.check(absent_told=1, LATE=25 + 11, fine=0.1 + 25 * 0.005 + 2 * 0.2)
     assert day.world.state.employment.absence_day[0].tolist() == [0, *[NEVER] * 7]
 
 
@@ -319,7 +298,6 @@ def test_phase_changes_are_told() -> None:
 def test_absences_are_counted_back_some_days() -> None:
     world = World()
     world.state.employment.absence_day[0, :4] = (9, 4, 3, 2)
-    from townlet_jax.core.systems.employment import absent_shifts
-
+    params, slice_ = on_device(world.params), on_device(world.state.employment)
     for day, count in ((9, 3), (10, 2), (15, 1), (16, 0)):
-        assert int(absent_shifts(world.params, world.state.employment, day=np.int32(day))[0]) == count
+        assert int(employment.absent_shifts(params, slice_, day=jnp.int32(day))[0]) == count

@@ -14,7 +14,7 @@ import numpy as np
 from townlet_jax.config import Built, build, from_mapping
 from townlet_jax.core import actions, rng, town
 from townlet_jax.core.actions import Intents
-from townlet_jax.core.enums import NEVER, NOBODY, Kind
+from townlet_jax.core.enums import NEVER, NOBODY, Kind, Phase
 from townlet_jax.core.outcomes import Outcomes, TickOutput
 from townlet_jax.core.params import Params
 from townlet_jax.core.state import TownState
@@ -43,6 +43,8 @@ SPIKE, BLACKOUT, OUTAGE, MEET, BOTTLENECK, SPIKE_B, PARTY, ROADWORKS = range(8) 
 BALANCED, SOCIALITE, INDUSTRIOUS, STOIC = range(4)
 HOMES = ((1, 1), (1, 4), (1, 8))
 PARK = (13, 6)
+SHIFT_SUMS = ("paid", "withheld", "fine", "fined", "late_told", "absent_told", "departed")
+REWARD_SUMS = ("punctuality", "wage")
 HAMLET: dict[str, Any] = {
     "base": "default",
     "config_id": "hamlet",
@@ -86,28 +88,50 @@ def _morning() -> TownState:
 def editable(tree: Any) -> Any:
     """Return the same record with NumPy arrays that can be written to; keys stay keys."""
 
-    def copy(leaf: Any) -> Any:
-        return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else np.array(leaf)
-
-    return jax.tree.map(copy, tree)
+    return jax.tree.map(lambda leaf: leaf if is_key(leaf) else np.array(leaf), tree)
 
 
-def _advance(
-    params: Params, state: TownState, intents: Intents, ticks: jax.Array, keep: jax.Array
-) -> tuple[TownState, TickOutput]:
+def on_device(tree: Any) -> Any:
+    """Return the record with arrays of jax, for direct calls of the core."""
+    return jax.tree.map(lambda leaf: leaf if is_key(leaf) else jnp.asarray(leaf), tree)
+
+
+def is_key(leaf: Any) -> bool:
+    """Tell whether a leaf is a random key."""
+    return bool(jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key))
+
+
+def _told(state: TownState, output: TickOutput) -> dict[str, jax.Array]:
+    """Return what is added up over the ticks of a run."""
+    told = {name: getattr(output.outcomes.shifts, name) for name in SHIFT_SUMS}
+    told |= {name: getattr(output.outcomes.rewards, name) for name in REWARD_SUMS}
+    told |= {phase.name: state.employment.phase == phase for phase in Phase}
+    return {name: value.astype(jnp.float32) for name, value in told.items()}
+
+
+Run = tuple[TownState, TickOutput, dict[str, jax.Array]]
+
+
+def _advance(params: Params, state: TownState, intents: Intents, ticks: jax.Array, keep: jax.Array) -> Run:
     """Run some ticks; the intents hold for the first, or for all; the output is that of the last."""
     idle = actions.waiting(state.roster.alive.shape[0])
-    shape = jax.eval_shape(tick, params, state, intents)[1]
-    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape)
 
-    def step(index: jax.Array, carry: tuple[TownState, TickOutput]) -> tuple[TownState, TickOutput]:
+    def step(index: jax.Array, carry: Run) -> Run:
         wanted = jax.tree.map(lambda asked, rest: jnp.where((index == 0) | keep, asked, rest), intents, idle)
-        return tick(params, carry[0], wanted)
+        after, output = tick(params, carry[0], wanted)
+        return after, output, jax.tree.map(jnp.add, carry[2], _told(after, output))
 
-    return jax.lax.fori_loop(0, ticks, step, (state, nothing))
+    output, sums = jax.eval_shape(step, 0, (state, None, _nothing(state)))[1:]
+    blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), (output, sums))
+    return jax.lax.fori_loop(0, ticks, step, (state, *blank))
 
 
-ADVANCE: Callable[..., tuple[TownState, TickOutput]] = jax.jit(_advance)
+def _nothing(state: TownState) -> dict[str, jax.Array]:
+    empty = jnp.zeros(state.roster.alive.shape, jnp.float32)
+    return dict.fromkeys((*SHIFT_SUMS, *REWARD_SUMS, *(phase.name for phase in Phase)), empty)
+
+
+ADVANCE: Callable[..., Run] = jax.jit(_advance)
 
 
 class World:
@@ -120,6 +144,7 @@ class World:
         self.state: Any = editable(_morning())
         self.intents: Any = editable(actions.waiting(self.spec.num_agents))
         self.out: Any = None
+        self.sums: dict[str, Any] = {}  # of the ticks of the last run
         self.params.perturbation.prob_per_day[:] = 0
         for slot in range(self.spec.num_agents):
             if slot < living:
@@ -146,8 +171,8 @@ class World:
 
     def run(self, ticks: int = 1, *, keep: bool = False) -> Outcomes:
         """Live some ticks with the intents asked for (in the first tick, or in all) and return the last outcomes."""
-        state, out = ADVANCE(self.params, self.state, self.intents, np.int32(ticks), np.bool_(keep))
-        self.state, self.out = editable(state), editable(out)
+        state, out, sums = ADVANCE(self.params, self.state, self.intents, np.int32(ticks), np.bool_(keep))
+        self.state, self.out, self.sums = editable(state), editable(out), editable(sums)
         self.intents = editable(actions.waiting(self.spec.num_agents))
         assert int(self.state.faults) & ~2 == 0, "the town broke"
         outcomes: Outcomes = self.out.outcomes
@@ -162,6 +187,10 @@ class World:
     def flat(self, slot: int, action: int) -> None:
         """Let a slot intend a flat action in the next run."""
         self.intents.flat[slot] = action
+
+    def seed(self, key: jax.Array) -> None:
+        """Give the town another key."""
+        self.state = jax.tree.map(lambda leaf: key if is_key(leaf) else leaf, self.state)
 
     def at(self, moment: int) -> None:
         """Set the clock so that the next tick is `moment`."""

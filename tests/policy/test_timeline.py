@@ -152,8 +152,9 @@ def test_the_dead_and_the_queued_are_refused(place: Place) -> None:
 
 
 def test_a_batch_takes_what_it_can(place: Place) -> None:
-    states: TownState = jax.tree.map(lambda leaf: jnp.stack([leaf] * 3), place.start)
-    states = states.replace(roster=states.roster.replace(alive=states.roster.alive.at[1, BEN].set(False)))
+    without_ben = put(place.start, "roster", "alive", BEN, False)
+    towns = (place.start, without_ben, place.start)
+    states: TownState = jax.tree.map(lambda *leaves: jnp.stack(leaves), *towns)
     after = do(place, "set_wallet", states, agent="ben", amount=9)
     before = float(states.economy.wallet[1, BEN])
     assert after.economy.wallet[:, BEN].tolist() == [9.0, before, 9.0]

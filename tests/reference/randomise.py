@@ -144,7 +144,7 @@ def draw_affordances(leaves: Leaves, generator: Generator) -> None:
     rows = len(leaves["affordances.duration"])
 
     def shape(name: str) -> tuple[int, ...]:
-        return leaves[f"affordances.{name}"].shape
+        return tuple(leaves[f"affordances.{name}"].shape)
 
     def choose(name: str, values: list[Any]) -> None:
         put(leaves, f"affordances.{name}", generator.choice(np.asarray(values), shape(name)))

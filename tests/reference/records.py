@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 Plain = Any  # a SimpleNamespace whose leaves are Python numbers and nested lists
@@ -17,7 +18,7 @@ def is_record(value: object) -> bool:
 
 def leaf(value: Any) -> Any:
     """Return an array as nested lists (keys as their two words); float32 becomes float, exactly."""
-    if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         value = jax.random.key_data(value)
     return np.asarray(value).tolist()
 

@@ -80,7 +80,7 @@ class Scene:
     def asleep(self, a: int) -> bool:
         """Say whether `a` runs an affordance that is sleep."""
         k = self.state.activities.affordance[a]
-        return k != NOBODY and bool(self.params.affordances.is_sleep[k])
+        return bool(k != NOBODY and self.params.affordances.is_sleep[k])
 
     def distance(self, a: int, b: int) -> int:
         """Return the Chebyshev distance of two agents."""

@@ -53,7 +53,7 @@ def begin_if_due(scene: Scene, a: int) -> bool:
 def here(scene: Scene, a: int) -> bool:
     """Say whether an agent is at its site (1.1)."""
     site = scene.params.world.site_tile[scene.state.employment.job[a]]
-    return cheb(scene.state.roster.position[a], site) <= scene.params.employment.site_range
+    return bool(cheb(scene.state.roster.position[a], site) <= scene.params.employment.site_range)
 
 
 def next_phase(scene: Scene, a: int, is_open: bool, before: Phase) -> Phase:

@@ -286,7 +286,7 @@ def test_v35_allocator(tick: int, third_taken: bool, slot: int, forced: int) -> 
 
 def test_v39_streams() -> None:
     def words(key: jax.Array) -> list[int]:
-        return np.asarray(jax.random.key_data(key)).tolist()
+        return [int(word) for word in np.asarray(jax.random.key_data(key))]
 
     assert words(stream(jax.random.key(0), 1, Stream.PERTURB)) == [3152301319, 792466127]
     assert words(stream(jax.random.key(0), 0, Stream.RESET)) == [4165894930, 804218099]

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from traces.recordings import COUNTERS, GOODS, METRICS, PRICES, SHIFT_FLAGS, TERMS, Cell, Cells, Recording
+
+from townlet_jax.core.enums import NEVER, NOBODY, Abort, Counter, Exit, ExitRoute, Kind, Phase, ShiftFlag
+from townlet_jax.core.state import TownState
+from traces.recordings import COUNTERS, GOODS, METRICS, PRICES, SHIFT_FLAGS, SPECS, TERMS, Cell, Cells, Recording
 from traces.replay import Moment, Replay
 from traces.translate import OBJECTS
-
-from townlet_jax.core.enums import NEVER, NOBODY, Abort, Counter, Exit, Kind, Phase, ShiftFlag
-from townlet_jax.core.state import TownState
 
 NEEDS = ("hunger", "hygiene", "energy")
 
@@ -23,9 +23,7 @@ class Teller:
         self.state: TownState = self.moment.before_leave
         self.outcomes = self.moment.output.outcomes
         roster = self.state.roster
-        self.names = tuple(
-            self.name(slot) if roster.alive[slot] else None for slot in range(len(replay.names.agents))
-        )
+        self.names = tuple(self.name(slot) if roster.alive[slot] else None for slot in range(len(replay.names.agents)))
         self.living = [slot for slot, name in enumerate(self.names) if name is not None]
 
     def name(self, slot: int) -> str:
@@ -56,6 +54,7 @@ class Teller:
             yield (f"needs.{need}", agent), float(level)
         yield ("wallet", agent), float(state.economy.wallet[slot])
         yield ("profile", agent), self.replay.names.profiles[roster.profile[slot]]
+        yield ("traits", agent), tuple(map(float, self.replay.params.personality.trait[roster.profile[slot]]))
         ticks = int(roster.last_ticks[slot])
         yield ("last_action.kind", agent), Kind(int(roster.last_kind[slot])).name.lower() if ticks else ""
         yield ("last_action.ok", agent), bool(roster.last_ok[slot])
@@ -86,6 +85,7 @@ class Teller:
         yield ("shift.start_tick", agent), _tick(work.shift_start_tick[slot])
         yield ("shift.last_present_tick", agent), _tick(work.last_present_tick[slot])
         yield ("shift.samples", agent), tuple(samples)
+        yield ("absence_days", agent), tuple(int(day) for day in work.absence_day[slot] if day != NEVER)
         for flag in SHIFT_FLAGS:
             yield (f"flag.{flag}", agent), bool(flags & ShiftFlag[flag])
 
@@ -105,14 +105,19 @@ class Teller:
         waiting = sorted(
             (slot for slot in self.living if queues.waiting[slot] == index), key=lambda slot: queues.ticket[slot]
         )
-        running = None if holder is None else int(state.activities.affordance[holder])
-        busy = holder is not None and running != NOBODY
+        running = NOBODY if holder is None else int(state.activities.affordance[holder])
+        world = self.replay.params.world
+        yield ("type", name), self.replay.names.object_types[world.object_type[index]]
+        yield ("tile", name), _tile(world.tile[index])
         yield ("holder", name), None if holder is None else self.names[holder]
         yield ("queue", name), tuple(self.names[slot] for slot in waiting)
         yield ("joined_ticks", name), tuple(int(queues.joined_tick[slot]) for slot in waiting)
         yield ("stalls", name), 0 if holder is None else int(queues.stalls[holder])
-        yield ("running", name), (self.names[holder], self.replay.names.affordances[running]) if busy else None
-        yield ("remaining", name), int(state.activities.remaining[holder]) if busy else 0
+        yield ("running", name), None
+        yield ("remaining", name), 0
+        if holder is not None and running != NOBODY:
+            yield ("running", name), (self.names[holder], self.replay.names.affordances[running])
+            yield ("remaining", name), int(state.activities.remaining[holder])
         for slot in self.living:
             until = int(queues.cooldown_until[index, slot])
             yield ("cooldown_until", f"{name}, {self.names[slot]}"), until if until > self.tick else 0
@@ -135,12 +140,15 @@ class Teller:
             yield ("price", price), float(self.outcomes.trades.price_now[names.prices.index(price)])
         for index, utility in enumerate(names.utilities):
             yield ("utility_on", utility), bool(self.outcomes.shocks.utility_on[index])
-        for index, spec in enumerate(names.perturbations):
-            if self.state.perturbations.until_tick[index] != NEVER:
-                yield ("perturbed", spec), True
+        runs = {spec for spec, until in zip(names.perturbations, self._until(), strict=True) if until != NEVER}
+        for spec in SPECS:
+            yield ("perturbed", spec), spec in runs
         yield ("exits_today", ""), int(state.exits.exits_today)
         asked = [self.name(slot) for slot in self.living if state.exits.asked_tick[slot] != NEVER]
         yield ("exit_queue", ""), tuple(asked)
+        work = self.replay.params.employment
+        rules = (state.controls.daily_exit_cap, work.exit_queue_limit, work.review_ticks)
+        yield ("exit_rules", ""), tuple(map(int, rules))
         after = [slot for slot in self.living if state.roster.alive[slot]]
         yield ("alive_after", ""), tuple(sorted(self.name(slot) for slot in after))
         held = {name: state.queues.holding == index for index, name in enumerate(OBJECTS)}
@@ -149,6 +157,9 @@ class Teller:
         known = (state.ties.trust != 0) | (state.ties.familiarity != 0)
         pairs = [f"{self.name(a)} -> {self.name(b)}" for a in self.living for b in self.living if known[a, b]]
         yield ("known_ties_after", ""), tuple(sorted(pairs))
+
+    def _until(self) -> list[int]:
+        return [int(tick) for tick in self.state.perturbations.until_tick]
 
     def _events(self) -> dict[str, list[Any]]:
         """Tell the outcomes that are events in the original."""
@@ -184,6 +195,11 @@ class Teller:
             "departed_early": self._agents(shifts.departed),
             "helped": self._groups(shifts.helped),
             "took_shift": self._groups(shifts.took_shift),
+            "exit": [
+                (self.names[slot], ExitRoute(int(route)).name)
+                for slot, route in enumerate(out.exit_queue.route)
+                if route != ExitRoute.NONE
+            ],
             "arrival": self._agents(out.arrivals.arrived),
             "relocated": self._agents(out.shocks.relocated != NOBODY),
         }

@@ -32,6 +32,7 @@ SHIFT_FLAGS = {
     "DEPARTED_TOLD": "departure_event_emitted",
 }  # fmt: skip
 REASONS = {"faint": "FAINT", "eviction": "EVICTION_JOB"}
+ROUTES = {"manual_approve": "MANUAL"}
 TERMS = (
     "survival", "needs_penalty", "social_bonus", "social_penalty", "social_avoidance", "wage", "punctuality",
     "shaping", "homeostasis", "work", "social", "clip_adjustment",
@@ -42,6 +43,11 @@ COUNTERS = {
 }  # fmt: skip
 METRICS = {"cooldown_events": "cooldown_events", "ghost_steps": "ghost_step_events", "rotations": "rotation_events"}
 GOODS = ("meals", "raw_ingredients")
+SPECS = (
+    "price_spike", "price_spike_2", "grocer_spike", "blackout", "outage", "meet_cafe", "meet_shower",
+)  # fmt: skip
+TOLERANCE = 1e-5
+TICKS_PER_DAY = 1440
 
 Cell = tuple[str, str]
 Cells = dict[Cell, Any]
@@ -68,6 +74,13 @@ class Recording:
     def at(self, tick: int) -> dict[str, Any]:
         """Return the line of a tick; tick 0 is the start."""
         return self.ticks[tick - 1] if tick > 0 else self.header["initial"]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Compare two cells: amounts to the tolerance, everything else exactly."""
+    if isinstance(one, int | float) and isinstance(other, int | float) and float in (type(one), type(other)):
+        return abs(one - other) <= TOLERANCE
+    return bool(one == other)
 
 
 def read(name: str) -> Recording:
@@ -102,6 +115,7 @@ def _agent(agent: str, entry: dict[str, Any]) -> Iterator[tuple[Cell, Any]]:
         yield (f"needs.{need}", agent), level
     yield ("wallet", agent), entry["wallet"]
     yield ("profile", agent), entry["profile"]
+    yield ("traits", agent), tuple(entry["traits"])
     kind, ok, ticks = entry["last_action"]
     yield ("last_action.kind", agent), "wait" if kind == "noop" else kind
     yield ("last_action.ok", agent), ok
@@ -128,6 +142,7 @@ def _employment(agent: str, job: dict[str, Any]) -> Iterator[tuple[Cell, Any]]:
     yield ("shift.start_tick", agent), shift["shift_started_tick"]
     yield ("shift.last_present_tick", agent), shift["last_present_tick"]
     yield ("shift.samples", agent), tuple(round(sample, 5) for sample in shift["attendance_samples"])
+    yield ("absence_days", agent), tuple(tick // TICKS_PER_DAY for tick in shift["absence_events"])
     for flag, key in SHIFT_FLAGS.items():
         yield (f"flag.{flag}", agent), shift[key]
 
@@ -151,6 +166,8 @@ def _object(name: str, line: dict[str, Any], tick: int, recording: Recording) ->
     holder = queues["active"].get(name)
     if not holder == line["reservations"].get(name) == line["objects"][name]["occupied_by"]:
         raise ValueError(f"{recording.name}, tick {tick}: three records of who holds {name} differ")
+    yield ("type", name), line["objects"][name]["type"]
+    yield ("tile", name), tuple(line["objects"][name]["position"])
     yield ("holder", name), holder
     yield ("queue", name), tuple(entry["agent_id"] for entry in waiting)
     yield ("joined_ticks", name), tuple(entry["joined_tick"] for entry in waiting)
@@ -184,10 +201,13 @@ def _town(line: dict[str, Any]) -> Iterator[tuple[Cell, Any]]:
         yield ("price", price), line["economy"][key]
     for utility, is_on in line["utilities"].items():
         yield ("utility_on", utility), is_on
-    for event in line["perturbations"]["active"].values():
-        yield ("perturbed", event_name(event)), True
-    yield ("exits_today", ""), line["employment_queue"]["exits_today"]
-    yield ("exit_queue", ""), tuple(line["employment_queue"]["pending"])
+    active = {event_name(event) for event in line["perturbations"]["active"].values()}
+    for spec in SPECS:
+        yield ("perturbed", spec), spec in active
+    exits = line["employment_queue"]
+    yield ("exits_today", ""), exits["exits_today"]
+    yield ("exit_queue", ""), tuple(exits["pending"])
+    yield ("exit_rules", ""), (exits["daily_exit_cap"], exits["queue_limit"], exits["review_window"])
     yield ("alive_after", ""), tuple(sorted(line["agents_after_finalize"]))
     yield ("holders_after", ""), tuple(sorted(line.get("queues_after_finalize", line["queues"])["active"].items()))
     yield ("known_ties_after", ""), _known(line.get("relationships_after_finalize", line["relationships"]))
@@ -223,9 +243,10 @@ def _events(events: list[dict[str, Any]]) -> Iterator[tuple[Cell, Any]]:
 
 
 def _plain(value: Any) -> Any:
+    """Return a list as a sorted tuple, an amount rounded, a word of the original as ours."""
     if isinstance(value, list):
         return tuple(sorted(value))
-    return round(value, 5) if isinstance(value, float) else value
+    return round(value, 5) if isinstance(value, float) else ROUTES.get(value, value)
 
 
 _EVENTS = {
@@ -242,6 +263,7 @@ _EVENTS = {
     "shift_departed_early": ("departed_early", ("agent_id",)),
     "employment_helped_when_late": ("helped", ("agent_id", "coworkers")),
     "employment_took_my_shift": ("took_shift", ("agent_id", "coworkers")),
+    "employment_exit_processed": ("exit", ("agent_id", "reason")),
     "agent_respawn": ("arrival", ("agent_id",)),
     "arranged_meet_relocated": ("relocated", ("agent_id",)),
 }

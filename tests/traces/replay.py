@@ -3,13 +3,12 @@
 One compiled tick plays all recordings, because all their towns have one shape.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from traces.recordings import Recording
-from traces.translate import DEAD_TARGETS, SLOTS, intents_of, moves_of, slot_of, town_mapping
 
 from townlet_jax.config import Names, build, from_mapping
 from townlet_jax.core import edits, rng, town
@@ -17,11 +16,16 @@ from townlet_jax.core.outcomes import TickOutput
 from townlet_jax.core.params import Params
 from townlet_jax.core.state import TownState
 from townlet_jax.core.tick import tick as advance
+from traces.recordings import Recording
+from traces.translate import DEAD_TARGETS, SLOTS, intents_of, moves_of, slot_of, town_mapping
 
 NAN = float("nan")
+Edit = Callable[..., TownState]
 play_tick = jax.jit(advance)
-trigger, cancel = jax.jit(edits.trigger), jax.jit(edits.cancel)
-set_ties, approve = jax.jit(edits.set_ties), jax.jit(edits.approve_exit)
+trigger: Edit = jax.jit(edits.trigger)
+cancel: Edit = jax.jit(edits.cancel)
+set_ties: Edit = jax.jit(edits.set_ties)
+approve: Edit = jax.jit(edits.approve_exit)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from traces.recordings import Recording
 
 from townlet_jax.core import actions
 from townlet_jax.core.actions import Intents
 from townlet_jax.core.enums import NOBODY, Kind
+from traces.recordings import Recording
 
 SLOTS = 6
 SPARE_TILES = ((40, 40), (41, 40), (42, 40), (43, 40))

@@ -21,7 +21,7 @@ NAMES = ("tick", "shape", "compile", "floor", "quick")
 TOWNS = (1, 64, 1024, 8192)
 QUICK_LINES = ((1, "drawn"), (8192, "drawn"), (8192, "random"), (1, "scripted"), (8192, "scripted"))
 COLUMNS = (  # title, key, format
-    ("towns x agents", "line", "{}"),
+    ("line", "line", "{}"),
     ("agent-ticks/s", "agent_ticks_per_s", "{:,.0f}"),
     ("us/tick", "us_per_tick", "{:,.0f}"),
     ("cost", "cost", "{:.2f}x"),

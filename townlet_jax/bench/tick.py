@@ -71,7 +71,7 @@ def measure_line(built: Built, line: Line) -> Record:
         "policy": line.policy,
         "measure": line.measure,
         "batch": line.towns,
-        "block": batch.block_size(line.towns // (fleet.mesh.size if fleet.mesh else 1)),
+        "block": fleet.block,
         "devices": fleet.mesh.size if fleet.mesh else 1,
         "ticks": calls * ticks,
         "agent_ticks": round(agents_alive * calls * ticks),

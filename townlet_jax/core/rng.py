@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key, UInt32
+from jaxtyping import Array, Float, Int, Integer, Key, UInt32
 
 from townlet_jax.core.enums import Stream
 
@@ -17,7 +17,7 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA  # key schedule constant of Threefry (Salmon et al. 2011)
 
 
-def town_key(seed: int | Int[Array, ""], town_index: int | Int[Array, ""]) -> Key[Array, ""]:
+def town_key(seed: int | Integer[Array, ""], town_index: int | Integer[Array, ""]) -> Key[Array, ""]:
     """Return the key of one town of a run."""
     return jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), town_index)
 
