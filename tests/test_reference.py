@@ -42,7 +42,7 @@ TAKES_PLACE = (
     "grants.ghost", "grants.live", "starts.affordance", "finishes.affordance", "early_finishes.object",
     "shocks.relocated",
 )  # fmt: skip
-CODES: dict[str, set[int]] = {
+CODES: dict[str, set[Any]] = {
     "verdicts.reason": set(Reason),
     "aborts.reason": set(Abort) - {Abort.OPERATOR},
     "departures.reason": set(Exit),

@@ -98,4 +98,4 @@ def test_units_compute_what_they_wrap() -> None:
     batch = jax.vmap(lambda mask: halves(mask, given[1], scale=2)["mask"])(jnp.array([[True, True], [False, True]]))
     assert batch.tolist() == [[False, False], [True, False]]
     assert halves.__doc__ == "Return masks and floats."
-    assert arrays.settled((given[0], 3))[0].tolist() == [True, False]
+    assert arrays.settled(given)[0].tolist() == [True, False]

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from core.worlds import (
@@ -31,7 +32,7 @@ PARTNER = jax.jit(choose.best_partner)
 def best(world: World, affordance: int, *, now: int = 1, closed: tuple[int, ...] = ()) -> int:
     """Return the best object of slot 0."""
     wanted = jnp.full(world.spec.num_agents, affordance, jnp.int32)
-    shut = jnp.zeros(world.spec.num_objects, bool).at[list(closed)].set(True) if closed else jnp.zeros(11, bool)
+    shut = jnp.asarray(np.isin(np.arange(world.spec.num_objects), closed))
     queues, position = on_device(world.state.queues), jnp.asarray(world.state.roster.position)
     return int(OBJECT(on_device(world.params), queues, position, shut, wanted, jnp.int32(now))[0])
 
@@ -48,7 +49,7 @@ def test_v48_of_the_default_town() -> None:
     state = town.init(spec, params, jax.random.key(0))
     position = jnp.tile(jnp.array([9, 6], jnp.int32), (8, 1))
     for affordance, expected in ((1, 1), (2, 2), (6, 3), (0, NOBODY), (3, NOBODY)):
-        found = choose.best_object(
+        found = OBJECT(
             params, state.queues, position, jnp.zeros(34, bool), jnp.full(8, affordance, jnp.int32), jnp.int32(1)
         )
         assert found.tolist() == [expected] * 8

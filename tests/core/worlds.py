@@ -12,12 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from townlet_jax.config import Built, build, from_mapping
-from townlet_jax.core import actions, rng, town
+from townlet_jax.core import actions, choose, rng, town
 from townlet_jax.core.actions import Intents
-from townlet_jax.core.enums import NEVER, NOBODY, Kind, Phase
+from townlet_jax.core.enums import NEVER, NOBODY, Kind, Phase, Stream
 from townlet_jax.core.outcomes import Outcomes, TickOutput
 from townlet_jax.core.params import Params
 from townlet_jax.core.state import TownState
+from townlet_jax.core.systems import queues
 from townlet_jax.core.tick import tick
 
 SLOTS = 24
@@ -132,6 +133,74 @@ def _nothing(state: TownState) -> dict[str, jax.Array]:
 
 
 ADVANCE: Callable[..., Run] = jax.jit(_advance)
+
+
+def turbulent(params: Params, day: int = 60) -> Any:
+    """Return the hamlet's numbers with short days, frequent events, fast hunger and hasty exits."""
+    made = editable(params)
+    made.clock.ticks_per_day[...] = day
+    made.jobs.start[:], made.jobs.length[:] = (10, 30, 0, 45), (20, 25, day - 1, 30)
+    made.restock.every[:], made.restock.at[:] = (day, 20, day), (5, 0, 12)
+    made.needs.decay_rate[:] = (0.012, 0.006, 0.008)
+    made.lifecycle.faint_ticks[...] = 4
+    made.lifecycle.max_age_days[...] = 2
+    made.employment.max_absent_shifts[...] = 1
+    made.employment.absent_cutoff[...], made.employment.review_ticks[...] = 8, 30
+    made.embeddings.cooldown_ticks[...] = 40
+    made.queue.cooldown_ticks[...] = 5
+    made.chat.cooldown_ticks[...] = 3
+    made.conflict.impatience_ticks[...] = 3
+    events = made.perturbation
+    events.prob_per_day[:], events.cooldown_ticks[:] = 2.0, 10
+    events.duration_min[:], events.duration_max[:] = 3, 12
+    events.global_cooldown_ticks[...], events.agent_cooldown_ticks[...], events.grace_window_ticks[...] = 2, 5, 3
+    events.max_concurrent[...], events.max_events_per_window[...] = 3, 0
+    made.affordances.duration[:] = (6, 3, 8, 20, 4, 2, 2, 4)
+    return made
+
+
+class Chaos:
+    """A policy that draws flat and structured intents from the POLICY stream, some of them impossible.
+
+    What a slot does depends neither on the number of slots nor on its neighbours in a batch.
+    """
+
+    def init(self, params: Params, state: TownState) -> jax.Array:
+        """Return an empty memory."""
+        del params
+        return jnp.zeros_like(state.clock.tick)
+
+    def act(self, params: Params, state: TownState, memory: jax.Array, given: Any) -> tuple[Intents, jax.Array]:
+        """Draw what everybody intends."""
+        del given
+        slots = state.roster.alive.shape[0]
+        unit = rng.uniform(rng.stream(state.key, state.clock.tick + 1, Stream.POLICY), slots, 12)
+        num_objects, num_affordances = params.world.present.shape[0], params.affordances.duration.shape[0]
+        near = choose.reachable(params, state.roster.position)
+        place = near[:, 0]
+        for column in range(1, near.shape[1]):
+            place = jnp.where(unit[:, 11] * near.shape[1] >= column, near[:, column], place)
+        place = jnp.where(unit[:, 2] < 0.2, _whole(unit[:, 3], -1, num_objects + 1), place)
+        place = jnp.where(unit[:, 2] > 0.6, queues.engaged_object(state.queues), place)
+        flat = _whole(unit[:, 1], -2, 5 + num_affordances + 3)
+        return Intents(
+            flat=jnp.where(unit[:, 0] < 0.6, flat, NOBODY),
+            kind=_whole(unit[:, 1], -1, 10),
+            direction=_whole(unit[:, 4], -1, 5),
+            object=place,
+            affordance=_whole(unit[:, 5], -1, num_affordances + 1),
+            target=_whole(unit[:, 6], -1, 7),
+            success=unit[:, 7] < 0.5,
+            quality=unit[:, 8] * 3 - 1,
+            avoided=_whole(unit[:, 9], 0, 3),
+            option=_whole(unit[:, 10], 0, 8),
+            switched=unit[:, 10] < 0.1,
+        ), memory + 1
+
+
+def _whole(unit: jax.Array, low: int, high: int) -> jax.Array:
+    """Map draws to integers in low..high-1."""
+    return (jnp.floor(unit * (high - low)).astype(jnp.int32) + low).astype(jnp.int32)
 
 
 class World:

@@ -143,6 +143,29 @@ def controlled(place: Place, state: TownState, option: Option) -> int:
     return int(options.control(place.params, state, prospects, plans, acting)[ADA])
 
 
+def test_preconditions_on_the_object_choose_the_object(place: Place) -> None:
+    """rest_sleep asks for the own bed: the neighbour's is neither sought nor legal, a taken one is not judged."""
+    table = place.params.affordances
+    sleep = jnp.arange(place.spec.num_affordances) == 3
+    own_bed = table.replace(
+        clause_used=sleep[:, None, None],
+        clause_fact=jnp.zeros_like(table.clause_fact),
+        clause_operator=jnp.zeros_like(table.clause_operator),
+        clause_constant=jnp.ones_like(table.clause_constant),
+        facts=(13,),  # object.is_home
+    )
+    params = place.params.replace(affordances=own_bed)
+    at_the_neighbours = stand(place.start, 14, 6)
+    cleo_there = stand(at_the_neighbours, 14, 6, CLEO)
+    assert int(place.survey(place.params, cleo_there).object[CLEO, 3]) == 4
+    assert int(place.survey(params, cleo_there).object[CLEO, 3]) == 7
+    assert bool(place.mask(place.params, at_the_neighbours)[ADA, REST_SLEEP])
+    assert not bool(place.mask(params, at_the_neighbours)[ADA, REST_SLEEP])
+    assert bool(place.mask(params, stand(place.start, 5, 6))[ADA, REST_SLEEP])
+    taken = hold(at_the_neighbours, 4, BEN)
+    assert bool(place.mask(params, taken)[ADA, REST_SLEEP])
+
+
 def test_controllers(place: Place) -> None:
     start, away = place.start, stand(place.start, 8, 7)
     assert controlled(place, start, Option.IDLE) == WAIT

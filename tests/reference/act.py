@@ -152,7 +152,7 @@ def grant(scene: Scene, queues: dict[int, list[int]]) -> dict[int, int]:
 
 
 def grant_key(scene: Scene, a: int, index: int) -> int:
-    """Return the key of 4.2.5 in units of 1e-4, rounded to an integer (rules.md)."""
+    """Return the key of 4.2.5 in units of 1e-4, rounded to an integer (docs/rules.md)."""
     waited = scene.tick - scene.state.queues.joined_tick[a]
     discount = single(scene.params.queue.age_priority_weight * waited)
     return round(single(single(index - discount) * KEY_PRECISION))

@@ -80,7 +80,7 @@ def preferred_successor(scene: Scene, a: int, o: int, queue: list[int]) -> int:
     best, best_score = -1, 0
     for index, w in enumerate(queue):
         liking = single(single(ties.trust[a][w] + ties.familiarity[a][w]) - ties.rivalry[a][w])
-        score = round(single(single(liking - single(single(0.05) * index)) * SCORE_PRECISION))  # rules.md
+        score = round(single(single(liking - single(single(0.05) * index)) * SCORE_PRECISION))  # docs/rules.md
         if scene.in_range(w, o) and score > best_score:
             best, best_score = index, score
     return best

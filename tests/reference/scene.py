@@ -92,7 +92,7 @@ class Scene:
 
     def in_range(self, a: int, o: int) -> bool:
         """Say whether an object is within reach of an agent."""
-        return self.object_distance(a, o) <= self.params.world.interaction_range
+        return bool(self.object_distance(a, o) <= self.params.world.interaction_range)
 
     def closed(self, o: int) -> bool:
         """Say whether an active QUEUE_BOTTLENECK closes an object."""
