@@ -232,3 +232,4 @@ def test_strongest_reason_wins() -> None:
     ]
     assert outcomes.exit_queue.route[:2].tolist() == [ExitRoute.NONE, ExitRoute.AUTO_REVIEW]
     assert world.out.measures.exits.tolist() == [0, 1, 1, 1, 2, 1]
+    assert int(world.state.exits.exits_today) == 5  # the old one that fainted has taken its room, the killed one not

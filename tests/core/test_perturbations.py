@@ -41,7 +41,7 @@ CERTAIN = 1e9  # events a day
 
 
 @functools.cache
-def _history() -> list[tuple[int, ...]]:
+def _history() -> list[tuple[float, ...]]:
     """Return the starts of the default specs in ticks 1..10000 of key(0): tick, spec, length, until, cooldown."""
     spec, params, _ = build(load("default"))
     state = town.init(spec, params, jax.random.key(0))
@@ -60,11 +60,11 @@ def _history() -> list[tuple[int, ...]]:
         return jax.lax.scan(step, slice_, jnp.arange(1, 10001, dtype=jnp.int32))[1]
 
     started, until, cooldown, magnitude = (np.asarray(column) for column in run(params, state.perturbations))
-    return [
-        (int(row) + 1, int(v), int(until[row, v] - row - 1), int(until[row, v]), int(cooldown[row, v]))
-        + ((round(float(magnitude[row, v]), 5),) if v == SPIKE else ())
-        for row, v in np.argwhere(started)
-    ]
+    starts: list[tuple[float, ...]] = []
+    for row, v in np.argwhere(started):
+        start = (int(row) + 1, int(v), int(until[row, v] - row - 1), int(until[row, v]), int(cooldown[row, v]))
+        starts.append((*start, round(float(magnitude[row, v]), 5)) if v == SPIKE else start)
+    return starts
 
 
 def test_v44_random_starts() -> None:

@@ -93,10 +93,9 @@ def facts(**changes: Any) -> Facts:
         "utility_on": np.zeros(2, bool), "tick": np.zeros((), int), "tick_of_day": np.zeros((), int),
         "day": np.zeros((), int),
     }  # fmt: skip
-    for name, value in changes.items():
-        base[name] = value
+    told = {name: np.asarray(values) for name, values in (base | changes).items()}
     kinds = {"f": np.float32, "i": np.int32, "b": np.bool_}
-    return Facts(**{name: jnp.asarray(np.asarray(x).astype(kinds[np.asarray(x).dtype.kind])) for name, x in base.items()})
+    return Facts(**{name: jnp.asarray(values.astype(kinds[values.dtype.kind])) for name, values in told.items()})
 
 
 def judge(params: Params, given: Facts, place: int, rule: Any) -> tuple[Any, Any]:

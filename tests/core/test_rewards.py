@@ -35,7 +35,10 @@ class Case:
         self.world.state.needs.level[0] = levels or (0.7, 0.7, 0.7)
         self.world.state.ledger.potential[:] = 0
         self.chats = Chats(
-            listener=jnp.full(24, NOBODY), ok=jnp.zeros(24, bool), quality=jnp.zeros(24), forced_failure=jnp.zeros(24, bool)
+            listener=jnp.full(24, NOBODY),
+            ok=jnp.zeros(24, bool),
+            quality=jnp.zeros(24),
+            forced_failure=jnp.zeros(24, bool),
         )
         self.reason, self.avoided, self.streak, self.length = Exit.NONE, Avoidance.NONE, 0, 240
         self.paid, self.withheld, self.acting, self.mortality = 0.0, 0.0, True, True

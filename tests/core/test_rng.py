@@ -8,7 +8,6 @@ import pytest
 from townlet_jax.core import rng
 from townlet_jax.core.enums import Stream
 
-
 STREAM = jax.jit(rng.stream, static_argnums=2)
 TABLE = jax.jit(rng.uniform, static_argnums=(1, 2))
 COLUMN = jax.jit(rng.uniform_column, static_argnums=(1, 2, 3))

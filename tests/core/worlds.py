@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from townlet_jax.config import Built, build, from_mapping
-from townlet_jax.core import actions, choose, rng, town
+from townlet_jax.core import actions, batch, choose, rng, town
 from townlet_jax.core.actions import Intents
-from townlet_jax.core.enums import NEVER, NOBODY, Kind, Phase, Stream
-from townlet_jax.core.outcomes import Outcomes, TickOutput
+from townlet_jax.core.enums import NEVER, NOBODY, Phase, Stream
+from townlet_jax.core.outcomes import TickOutput
 from townlet_jax.core.params import Params
 from townlet_jax.core.state import TownState
 from townlet_jax.core.systems import queues
@@ -83,7 +83,8 @@ def hamlet() -> Built:
 def _morning() -> TownState:
     """Return the hamlet at tick 0."""
     built = hamlet()
-    return jax.jit(functools.partial(town.init, built.spec))(built.params, rng.town_key(0, 0))
+    state: TownState = jax.jit(functools.partial(town.init, built.spec))(built.params, rng.town_key(0, 0))
+    return state
 
 
 def editable(tree: Any) -> Any:
@@ -124,7 +125,8 @@ def _advance(params: Params, state: TownState, intents: Intents, ticks: jax.Arra
 
     output, sums = jax.eval_shape(step, 0, (state, None, _nothing(state)))[1:]
     blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), (output, sums))
-    return jax.lax.fori_loop(0, ticks, step, (state, *blank))
+    run: Run = jax.lax.fori_loop(0, ticks, step, (state, *blank))
+    return run
 
 
 def _nothing(state: TownState) -> dict[str, jax.Array]:
@@ -132,7 +134,7 @@ def _nothing(state: TownState) -> dict[str, jax.Array]:
     return dict.fromkeys((*SHIFT_SUMS, *REWARD_SUMS, *(phase.name for phase in Phase)), empty)
 
 
-ADVANCE: Callable[..., Run] = jax.jit(_advance)
+ADVANCE = jax.jit(_advance)
 
 
 def turbulent(params: Params, day: int = 60) -> Any:
@@ -141,7 +143,7 @@ def turbulent(params: Params, day: int = 60) -> Any:
     made.clock.ticks_per_day[...] = day
     made.jobs.start[:], made.jobs.length[:] = (10, 30, 0, 45), (20, 25, day - 1, 30)
     made.restock.every[:], made.restock.at[:] = (day, 20, day), (5, 0, 12)
-    made.needs.decay_rate[:] = (0.012, 0.006, 0.008)
+    made.needs.decay_rate[:] = (0.03, 0.006, 0.008)
     made.lifecycle.faint_ticks[...] = 4
     made.lifecycle.max_age_days[...] = 2
     made.employment.max_absent_shifts[...] = 1
@@ -189,13 +191,28 @@ class Chaos:
             direction=_whole(unit[:, 4], -1, 5),
             object=place,
             affordance=_whole(unit[:, 5], -1, num_affordances + 1),
-            target=_whole(unit[:, 6], -1, 7),
+            target=_whole(unit[:, 6], -1, 6),
             success=unit[:, 7] < 0.5,
             quality=unit[:, 8] * 3 - 1,
             avoided=_whole(unit[:, 9], 0, 3),
             option=_whole(unit[:, 10], 0, 8),
             switched=unit[:, 10] < 0.1,
         ), memory + 1
+
+
+@functools.cache
+def recorder(ticks: int) -> Callable[..., tuple[TownState, TownState, TickOutput]]:
+    """Return a jitted function that lets a batch of towns, each with its own numbers, live in chaos.
+
+    It returns the final states, the states before each tick and the outputs, all leading with the town axis.
+    """
+
+    def alone(params: Params, state: TownState) -> tuple[TownState, TownState, TickOutput]:
+        policy = Chaos()
+        final, _, states, outputs = batch.record(policy, params, state, policy.init(params, state), ticks)
+        return final, states, outputs
+
+    return jax.jit(jax.vmap(alone))
 
 
 def _whole(unit: jax.Array, low: int, high: int) -> jax.Array:
@@ -238,16 +255,15 @@ class World:
         state.embeddings.slot[slot], state.employment.job[slot] = NOBODY, NOBODY
         state.embeddings.allocations[...] = int(roster.alive.sum())
 
-    def run(self, ticks: int = 1, *, keep: bool = False) -> Outcomes:
+    def run(self, ticks: int = 1, *, keep: bool = False) -> Any:
         """Live some ticks with the intents asked for (in the first tick, or in all) and return the last outcomes."""
         state, out, sums = ADVANCE(self.params, self.state, self.intents, np.int32(ticks), np.bool_(keep))
         self.state, self.out, self.sums = editable(state), editable(out), editable(sums)
         self.intents = editable(actions.waiting(self.spec.num_agents))
         assert int(self.state.faults) & ~2 == 0, "the town broke"
-        outcomes: Outcomes = self.out.outcomes
-        return outcomes
+        return self.out.outcomes
 
-    def ask(self, slot: int, kind: Kind, **fields: Any) -> None:
+    def ask(self, slot: int, kind: int, **fields: Any) -> None:
         """Let a slot intend something in the next run."""
         self.intents.kind[slot] = kind
         for name, value in fields.items():
@@ -328,3 +344,15 @@ class World:
     def ok(self) -> Any:
         """Successes of the last verdicts."""
         return self.out.outcomes.verdicts.ok
+
+
+def talking(**rules: float) -> World:
+    """Return a world in which everybody stands together and chats succeed."""
+    world = World()
+    world.params.chat.base[...] = 1
+    world.params.conflict.rivalry_decay[...] = 0
+    for name, value in rules.items():
+        getattr(world.params.chat, name)[...] = value
+    for slot in range(6):
+        world.put(slot, 8, 5)
+    return world

@@ -72,8 +72,8 @@ def decode(
     action = intents.flat
     use = (action >= FLAT_USE) & (action < leave)
     affordance = jnp.where(use, action - FLAT_USE, NOBODY)
-    object = choose.best_object(params, queues, roster.position, closed, affordance, tick)
-    partner = choose.best_partner(params, roster, ties, activities)
+    object = arrays.settled(choose.best_object(params, queues, roster.position, closed, affordance, tick))
+    partner = arrays.settled(choose.best_partner(params, roster, ties, activities))
     kind = jnp.full_like(action, Kind.WAIT)
     kind = jnp.where((action >= FLAT_MOVE) & (action < FLAT_USE), Kind.MOVE, kind)
     kind = jnp.where(use & (object != NOBODY), Kind.USE, kind)

@@ -62,9 +62,9 @@ def best_object(
     """
     near = reachable(params, position)
     kind = arrays.take(params.affordances.object_type, affordance, NOBODY)
-    keys, possible = object_keys(params, queues, position, closed, near, now)
-    right_type = (arrays.take(params.world.object_type, near, NOBODY - 1) == kind[:, None]) & (kind != NOBODY)[:, None]
-    choice = arrays.first_min(keys, possible & right_type)
+    wanted = jnp.where(kind == NOBODY, NOBODY - 1, kind)[:, None]
+    keys, open_type, ready = object_keys(params, queues, position, closed, near, now)
+    choice = arrays.first_min(keys, ready & (open_type == wanted))
     chosen = jnp.take_along_axis(near, jnp.maximum(choice, 0)[:, None], axis=1)[:, 0]
     return jnp.where(choice == NOBODY, NOBODY, chosen)
 
@@ -76,8 +76,8 @@ def object_keys(
     closed: Bool[Array, "O"],
     near: Int[Array, "A R"],
     now: Int[Array, ""],
-) -> tuple[Int[Array, "A R"], Bool[Array, "A R"]]:
-    """Return the rank key of each object in reach (smaller is better) and whether it may be asked for at all."""
+) -> tuple[Int[Array, "A R"], Int[Array, "A R"], Bool[Array, "A R"]]:
+    """Rank the objects in reach: key (smaller is better), type of the open ones (else NOBODY), no cooldown."""
     num_agents, num_objects = queues.waiting.shape[0], closed.shape[0]
     engaged = crowd(queues, num_objects)
     slot = jnp.arange(num_agents, dtype=jnp.int32)[:, None]
@@ -91,7 +91,8 @@ def object_keys(
     key = key + jnp.where(waited, 0, 2) + jnp.where(held, 0, 4)
     key = (key * (num_agents + 1) + length) * near_grid + jnp.minimum(distance, near_grid - 1)
     ready = held | waited | (now >= queues.cooldown_until[target, slot])
-    return key, (near != NOBODY) & params.world.present[target] & ~closed[target] & ready
+    open_type = jnp.where(params.world.present & ~closed, params.world.object_type, NOBODY)
+    return key, jnp.where(near == NOBODY, NOBODY, open_type[target]), ready
 
 
 def crowd(queues: Queues, num_objects: int) -> Int[Array, "O"]:

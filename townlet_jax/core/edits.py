@@ -10,14 +10,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from townlet_jax.core import arrays, personality, rng
-from townlet_jax.core.enums import NEVER, NOBODY, Stream, TieEvent, Trait
+from townlet_jax.core.enums import NEVER, NOBODY, Stream, TieEvent
 from townlet_jax.core.params import Params
 from townlet_jax.core.state import Perturbations, TownState
 from townlet_jax.core.struct import Pytree
 from townlet_jax.core.systems import affordances, lifecycle, queues, rewards
 
 KEEP = -2  # "as it is", for fields in which NOBODY has a meaning
-_WARMTH = 0.02  # familiarity an ok chat gains per unit of extroversion
 CONDEMNED_WITH_RESPAWN, CONDEMNED_FOR_GOOD = 1, 2
 
 
@@ -304,13 +303,11 @@ def _taken_chat(
     params: Params, state: TownState, quality: Float[Array, ""]
 ) -> tuple[Float[Array, "A 1"], Float[Array, "A 1"], Float[Array, "A 1"]]:
     """Return what a successful chat does to each owner's trust, familiarity, rivalry (8.3)."""
-    traits = jnp.where(params.personality.modify_ties, params.personality.trait, 0.0)[state.roster.profile]
-    base = params.ties.delta[TieEvent.CHAT_SUCCESS] * quality
-    softened = jnp.where(base < 0, base * (1 - 0.5 * traits[:, Trait.FORGIVENESS, None]), base)
-    warmth = _WARMTH * traits[:, Trait.EXTROVERSION]
-    trust, familiarity, rivalry = (softened[:, channel] for channel in range(3))
-    deltas = (trust, familiarity + warmth, rivalry)
-    trust, familiarity, rivalry = (jnp.clip(delta, -1.0, 1.0)[:, None] for delta in deltas)
+    owner = personality.temperament(params.personality, state.roster.profile)
+    base = jnp.broadcast_to(params.ties.delta[TieEvent.CHAT_SUCCESS] * quality, (*owner.warmth.shape, 3))
+    trust, familiarity, rivalry = (owner.softened(base[:, channel]) for channel in range(3))
+    deltas = (trust, familiarity + owner.warmth, rivalry)
+    trust, familiarity, rivalry = (personality.bounded(delta)[:, None] for delta in deltas)
     return trust, familiarity, rivalry
 
 

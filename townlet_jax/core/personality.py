@@ -1,11 +1,43 @@
-"""What a profile does to its owner: traits, multipliers, tolerance (MECHANICS 8.1, 8.2)."""
+"""What a profile does to its owner: traits, multipliers, tolerance (MECHANICS 8.1-8.3)."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from townlet_jax.core import arrays
-from townlet_jax.core.enums import NOBODY, Behaviour
+from townlet_jax.core.enums import NOBODY, Behaviour, Trait
 from townlet_jax.core.params import PersonalityParams
+from townlet_jax.core.struct import Pytree
+
+_SOFTENING = 0.5  # share of a loss spared per unit of forgiveness
+_WARMTH = 0.02  # familiarity a good chat gains per unit of extroversion
+_TEMPER = 0.3  # share of a conflict's rivalry added per unit of ambition
+
+
+class Temperament(Pytree):
+    """What the owner of a tie makes of events (8.3); neutral when `modify_ties` is off."""
+
+    soften: Float[Array, "A"]  # factor of losses
+    warmth: Float[Array, "A"]  # familiarity added to a good chat
+    temper: Float[Array, "A"]  # factor of a conflict's rivalry
+
+    def softened(self, delta: Float[Array, "A"]) -> Float[Array, "A"]:
+        """Return a change as the owner takes it: losses are softened, or sharpened by an unforgiving one."""
+        return jnp.where(delta < 0, delta * self.soften, delta)
+
+
+def temperament(params: PersonalityParams, profile: Int[Array, "A"]) -> Temperament:
+    """Return the temperament of each agent."""
+    live = jnp.where(params.modify_ties, params.trait, 0.0)
+    return Temperament(
+        soften=(1 - _SOFTENING * live[:, Trait.FORGIVENESS])[profile],
+        warmth=(_WARMTH * live[:, Trait.EXTROVERSION])[profile],
+        temper=jnp.maximum(0.0, 1 + _TEMPER * live[:, Trait.AMBITION])[profile],
+    )
+
+
+def bounded(delta: Float[Array, "A"]) -> Float[Array, "A"]:
+    """Clip a single change of a tie to [-1, 1]."""
+    return jnp.clip(delta, -1.0, 1.0)
 
 
 def draw(params: PersonalityParams, override: Int[Array, "*a"], unit: Float[Array, "*a"]) -> Int[Array, "*a"]:

@@ -167,7 +167,7 @@ def _abort(aborts: Aborts, who: Bool[Array, "A"], reason: Abort, held: Queues, r
 
 def _wake(params: Params, state: TownState, now: Now) -> tuple[TownState, Woken]:
     """Let newcomers in; end and start perturbations; call agents to meets (4.1)."""
-    arrived = lifecycle.due(state.lifecycle, alive=state.roster.alive, tick=now.tick)
+    arrived = arrays.settled(lifecycle.due(state.lifecycle, alive=state.roster.alive, tick=now.tick))
 
     def draw(_: Int[Array, "A"], moment: Int[Array, ""]) -> Int[Array, "A"]:
         stream = rng.stream(state.key, moment, Stream.AGENT)
@@ -184,7 +184,7 @@ def _wake(params: Params, state: TownState, now: Now) -> tuple[TownState, Woken]
         rivalry=state.ties.rivalry,
     )
     shaken, shocks = perturbations.advance(params, state.perturbations, guests=guests, tick=now.tick, key=state.key)
-    called = shocks.relocated != NOBODY
+    called = arrays.settled(shocks.relocated != NOBODY)
     exhausted = jnp.any(arrived & (embeddings.slot == NOBODY))
     return state.replace(
         roster=movement.relocate(params, roster, relocated=shocks.relocated),
@@ -566,7 +566,7 @@ def _leave(
         tick=now.tick,
         key=state.key,
     )
-    gone = departures.gone
+    gone = arrays.settled(departures.gone)
     outcomes = Outcomes(
         arrivals=woken.arrivals,
         shocks=woken.shocks,

@@ -94,7 +94,7 @@ def _roster(params: Params, profile: Int[Array, "A"]) -> Roster:
         position=arrays.where_rows(start.alive, start.position, params.world.home_tile[start.home]),
         home=start.home,
         profile=profile,
-        born_tick=jnp.where(start.alive, 0, NEVER),
+        born_tick=jnp.where(start.alive, jnp.int32(0), jnp.int32(NEVER)),
         last_kind=zero + Kind.WAIT,
         last_ok=jnp.zeros_like(start.alive),
         last_ticks=zero,

@@ -197,7 +197,9 @@ def _presence(
     off = jnp.where(coming, Phase.AWAIT, off)
     off = jnp.where(started, Phase.POST, off)
     phase = jnp.where(employed, jnp.where(open, at_work, off), Phase.IDLE)
-    return _Presence(phase=phase, here=here, open=open, begun=begun, finalised=employed & started & ~open)
+    return arrays.settled(
+        _Presence(phase=phase, here=here, open=open, begun=begun, finalised=employed & started & ~open)
+    )
 
 
 def _effects(

@@ -1,5 +1,7 @@
 """Lifetime counters and the measures of a tick (MECHANICS 2.2, 9.1). Owns `state.tally`."""
 
+import functools
+
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
@@ -8,6 +10,7 @@ from townlet_jax.core.enums import (
     NEVER,
     NOBODY,
     NUM_ABORTS,
+    NUM_COUNTERS,
     NUM_EXITS,
     NUM_KINDS,
     NUM_REASONS,
@@ -36,22 +39,25 @@ def count_up(
     begun = arrays.take(table.count_start, outcomes.starts.affordance, NOBODY)
     ended = arrays.take(table.count_finish, outcomes.finishes.affordance, NOBODY)
     made = jnp.rint(arrays.total(outcomes.finishes.produced)).astype(jnp.int32)
-    slots = arrays.indices(begun)
-    count = tally.count.at[slots, arrays.drop_unless(begun != NOBODY, begun)].add(1, mode="drop")
     amount = jnp.where(ended == Counter.MEALS_COOKED, made, 1)
-    count = count.at[slots, arrays.drop_unless(ended != NOBODY, ended)].add(amount, mode="drop")
-    for counter, event in (
+    conflicts = _conflicts(outcomes.conflicts)
+    events = (
         (Counter.WAGE_TICKS, arrays.has_bit(employment.flags, ShiftFlag.ON_SHIFT)),
         (Counter.LATE_SHIFTS, shifts.fined),
         (Counter.ABSENT_SHIFTS, shifts.absent_told),
         (Counter.CHATS_OK, talked & chats.ok),
         (Counter.CHATS_FAILED, talked & ~chats.ok),
-        (Counter.CONFLICTS, _conflicts(outcomes.conflicts)),
         (Counter.HELPED, jnp.any(shifts.helped, axis=-1)),
         (Counter.REFUSED, refused),
         (Counter.BUMPED, outcomes.moves.bumped),
-    ):
-        count = count.at[:, counter].add(event.astype(jnp.int32))
+    )
+    bits = functools.reduce(jnp.bitwise_or, (jnp.where(event, 1 << counter, 0) for counter, event in events))
+    bits, begun, ended, amount, conflicts = arrays.settled((bits, begun, ended, amount, conflicts))
+    counters = jnp.arange(NUM_COUNTERS, dtype=jnp.int32)
+    count = tally.count + ((bits[:, None] >> counters) & 1)
+    count = count + jnp.where(begun[:, None] == counters, 1, 0)
+    count = count + jnp.where(ended[:, None] == counters, amount[:, None], 0)
+    count = count + jnp.where(counters == Counter.CONFLICTS, conflicts[:, None], 0)
     return Tally(
         count=count,
         earned=tally.earned + shifts.paid,

@@ -4,6 +4,10 @@ Events are kept as who-to-whom columns and become [A, A] matrices only inside th
 applies them, so that XLA fuses the whole update.
 """
 
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
@@ -11,13 +15,13 @@ from townlet_jax.core import arrays, choose, personality, rng
 from townlet_jax.core.enums import NEVER, NOBODY, Behaviour, Kind, Reason, Stream, TieEvent, Trait
 from townlet_jax.core.outcomes import Chats, Conflicts, Handovers, Shifts, TieChanges
 from townlet_jax.core.params import Params
+from townlet_jax.core.personality import Temperament
 from townlet_jax.core.state import Activities, Roster, Ties
 from townlet_jax.core.struct import Pytree
 
 _CHAT_COLUMN, _AGENT_COLUMNS = 0, 4  # of the AGENT draw
+Given = TypeVar("Given")
 _TRUST, _FAMILIARITY, _RIVALRY = range(3)
-_WARMTH = 0.02  # familiarity an ok chat gains per unit of extroversion
-_TEMPER = 0.3  # share of a conflict's rivalry added per unit of ambition
 
 
 @arrays.unit
@@ -45,8 +49,8 @@ def chat(
     reason = jnp.where(tick < ties.chat_ready_tick, Reason.CHAT_COOLDOWN, reason)
     reason = jnp.where(asleep | asleep[other], Reason.ASLEEP, reason)
     reason = jnp.where(~roster.alive[other] | (target == slots), Reason.NO_TARGET, reason)
-    reason = jnp.where(speaks, reason, Reason.NONE)
-    attempted = speaks & (reason == Reason.NONE)
+    reason = arrays.settled(jnp.where(speaks, reason, Reason.NONE))
+    attempted = arrays.settled(speaks & (reason == Reason.NONE))
     forced = params.chat.refused_is_failure & ((reason == Reason.OUT_OF_RANGE) | (reason == Reason.AVOIDED))
     draw = rng.uniform_column(rng.stream(key, tick, Stream.AGENT), slots.shape[0], _AGENT_COLUMNS, _CHAT_COLUMN)
     chance = params.chat.base * (1 + params.chat.trust_coefficient * trust)
@@ -83,11 +87,13 @@ def live(
 ) -> tuple[Ties, TieChanges]:
     """Apply the tick's events, prune rows to `max_edges`, decay (4.4.7)."""
     shared, groups = _groups(params, ties, roster=roster, meals=meals, shifts=shifts, tick=tick)
-    talk = _talk(params, roster, chats)
-    quarrel = _quarrel(params, roster, handovers, conflicts)
-    felt = _feel(ties, talk, quarrel, groups)
-    evicted = _evict(felt, params.conflict.max_edges)
-    kept = _decay(params, felt, evicted)
+    talk = _talk(params, chats, roster.profile)
+    met = jnp.maximum(handovers.successor, jnp.maximum(conflicts.rival_ghost, conflicts.rival_wait))
+    met_over = (handovers.successor, conflicts, roster.profile)
+    quarrel = _if_any(met, lambda given: _quarrel(params, *given), met_over)
+    events = (talk, quarrel, groups)
+    kept, known_before_decay = _apply(params, ties, events)
+    kept, evicted = _prune(params, ties, events, kept, known_before_decay)
     after = ties.replace(
         trust=kept.trust,
         familiarity=kept.familiarity,
@@ -122,76 +128,56 @@ class _Event(Pytree):
     theirs: tuple[Float[Array, "A"], Float[Array, "A"], Float[Array, "A"]]
 
 
-class _Owner(Pytree):
-    """What the owner of a tie makes of events (8.3)."""
-
-    soften: Float[Array, "A"]  # factor of losses
-    warmth: Float[Array, "A"]  # familiarity added to a good chat
-    temper: Float[Array, "A"]  # factor of a conflict's rivalry
-
-
-def _owner(params: Params, profile: Int[Array, "A"]) -> _Owner:
-    live = jnp.where(params.personality.modify_ties, params.personality.trait, 0.0)
-    forgiveness = live[:, Trait.FORGIVENESS]
-    soften = jnp.where(forgiveness >= 0, 1 - 0.5 * forgiveness, 1 + 0.5 * jnp.abs(forgiveness))
-    return _Owner(
-        soften=soften[profile],
-        warmth=(_WARMTH * live[:, Trait.EXTROVERSION])[profile],
-        temper=jnp.maximum(0.0, 1 + _TEMPER * live[:, Trait.AMBITION])[profile],
-    )
-
-
-def _soften(owner: _Owner, delta: Float[Array, "A"]) -> Float[Array, "A"]:
-    return jnp.where(delta < 0, delta * owner.soften, delta)
-
-
-def _bound(delta: Float[Array, "A"]) -> Float[Array, "A"]:
-    return jnp.clip(delta, -1.0, 1.0)
+def _if_any(other: Int[Array, "A"], decide: Callable[[Given], _Event], given: Given) -> _Event:
+    """Decide what events do only in ticks that have some."""
+    zero = jnp.zeros(other.shape, jnp.float32)
+    none = _Event(other=jnp.full_like(other, NOBODY), mine=(zero,) * 3, theirs=(zero,) * 3)
+    return arrays.only_if(jnp.any(other != NOBODY), lambda _, some: decide(some), none, given)
 
 
 @arrays.unit
-def _talk(params: Params, roster: Roster, chats: Chats) -> _Event:
+def _talk(params: Params, chats: Chats, profile: Int[Array, "A"]) -> _Event:
     """Chats, good and bad."""
     good, bad = params.ties.delta[TieEvent.CHAT_SUCCESS], params.ties.delta[TieEvent.CHAT_FAILURE]
 
-    def taken_by(owner: _Owner) -> tuple[Array, Array, Array]:
+    def taken_by(owner: Temperament) -> tuple[Array, Array, Array]:
         trust, familiarity, rivalry = (
-            _soften(owner, jnp.where(chats.ok, good[channel] * chats.quality, bad[channel])) for channel in range(3)
+            owner.softened(jnp.where(chats.ok, good[channel] * chats.quality, bad[channel])) for channel in range(3)
         )
         familiarity = familiarity + jnp.where(chats.ok, owner.warmth, 0.0)
-        return _bound(trust), _bound(familiarity), _bound(rivalry)
+        return personality.bounded(trust), personality.bounded(familiarity), personality.bounded(rivalry)
 
-    other = jnp.clip(chats.listener, 0, roster.profile.shape[0] - 1)
+    other = jnp.clip(chats.listener, 0, profile.shape[0] - 1)
     return _Event(
         other=chats.listener,
-        mine=taken_by(_owner(params, roster.profile)),
-        theirs=taken_by(_owner(params, roster.profile[other])),
+        mine=taken_by(personality.temperament(params.personality, profile)),
+        theirs=taken_by(personality.temperament(params.personality, profile[other])),
     )
 
 
 @arrays.unit
-def _quarrel(params: Params, roster: Roster, handovers: Handovers, conflicts: Conflicts) -> _Event:
+def _quarrel(params: Params, successor: Int[Array, "A"], conflicts: Conflicts, profile: Int[Array, "A"]) -> _Event:
     """Polite handovers and conflicts: an agent has at most one of them in a tick, as leaver or as actor."""
     polite, clash = params.ties.delta[TieEvent.QUEUE_POLITE], params.ties.delta[TieEvent.CONFLICT]
     pushed, waited = conflicts.rival_ghost != NOBODY, conflicts.rival_wait != NOBODY
     intensity = jnp.where(pushed, conflicts.intensity_ghost, conflicts.intensity_wait)
     strength = params.conflict.increment * intensity
     is_clash = pushed | waited
-    other = jnp.where(waited, conflicts.rival_wait, handovers.successor)
+    other = jnp.where(waited, conflicts.rival_wait, successor)
     other = jnp.where(pushed, conflicts.rival_ghost, other)
 
-    def taken_by(owner: _Owner) -> tuple[Array, Array, Array]:
+    def taken_by(owner: Temperament) -> tuple[Array, Array, Array]:
         trust, familiarity, rivalry = (
-            _soften(owner, jnp.where(is_clash, clash[channel] * strength, polite[channel])) for channel in range(3)
+            owner.softened(jnp.where(is_clash, clash[channel] * strength, polite[channel])) for channel in range(3)
         )
         rivalry = jnp.where(is_clash & (rivalry > 0), rivalry * owner.temper, rivalry)
-        return _bound(trust), _bound(familiarity), _bound(rivalry)
+        return personality.bounded(trust), personality.bounded(familiarity), personality.bounded(rivalry)
 
-    partner = jnp.clip(other, 0, roster.profile.shape[0] - 1)
+    partner = jnp.clip(other, 0, profile.shape[0] - 1)
     return _Event(
         other=other,
-        mine=taken_by(_owner(params, roster.profile)),
-        theirs=taken_by(_owner(params, roster.profile[partner])),
+        mine=taken_by(personality.temperament(params.personality, profile)),
+        theirs=taken_by(personality.temperament(params.personality, profile[partner])),
     )
 
 
@@ -212,7 +198,7 @@ def _groups(
     def gather(_: tuple[Array, _Bonds], events: tuple[Array, Array, Array]) -> tuple[Array, _Bonds]:
         ate, helped, took_shift = events
         shared = _shared_meals(params, ties, meals=ate, roster=roster, tick=tick)
-        owner = _owner(params, roster.profile)
+        owner = personality.temperament(params.personality, roster.profile)
 
         times = {
             event: arrays.settled(pairs.astype(jnp.float32) + pairs.T.astype(jnp.float32))
@@ -226,7 +212,9 @@ def _groups(
         def channel(which: int) -> Float[Array, "A A"]:
             value = nothing
             for event, amount in times.items():
-                delta = _bound(_soften(owner, jnp.broadcast_to(params.ties.delta[event, which], meals.shape)))
+                delta = personality.bounded(
+                    owner.softened(jnp.broadcast_to(params.ties.delta[event, which], meals.shape))
+                )
                 value = value + amount * arrays.settled(delta)[:, None]
             return value
 
@@ -250,9 +238,9 @@ def _shared_meals(
     return (window >= 0) & pair & near & alive & (slots[:, None] < slots[None, :])
 
 
-@arrays.unit
-def _feel(ties: Ties, talk: _Event, quarrel: _Event, groups: _Bonds) -> _Bonds:
-    """Add the tick's events to every pair, in one elementwise pass; all of them are between living agents."""
+def _felt(ties: Ties, events: tuple[_Event, _Event, _Bonds]) -> _Bonds:
+    """Add the tick's events to every pair, clipped; all of them are between living agents."""
+    talk, quarrel, groups = events
     slots = arrays.indices(talk.other)
 
     def summed(before: Float[Array, "A A"], group: Float[Array, "A A"], channel: int) -> Float[Array, "A A"]:
@@ -272,44 +260,52 @@ def _feel(ties: Ties, talk: _Event, quarrel: _Event, groups: _Bonds) -> _Bonds:
 
 
 @arrays.unit
-def _decay(params: Params, bonds: _Bonds, evicted: Bool[Array, "A A"]) -> _Bonds:
-    """Empty evicted ties, move the others toward 0."""
+def _apply(params: Params, ties: Ties, events: tuple[_Event, _Event, _Bonds]) -> tuple[_Bonds, Bool[Array, "A A"]]:
+    """Apply events and decay in one elementwise pass; also tell which ties were known between the two."""
+    felt = _felt(ties, events)
 
     def toward_zero(x: Float[Array, "A A"], decay: Float[Array, ""]) -> Float[Array, "A A"]:
-        x = jnp.where(evicted, 0.0, x)
         return jnp.where(x > 0, jnp.maximum(0.0, x - decay), jnp.minimum(0.0, x + decay))
 
     return _Bonds(
-        trust=toward_zero(bonds.trust, params.ties.trust_decay),
-        familiarity=toward_zero(bonds.familiarity, params.ties.familiarity_decay),
-        rivalry=toward_zero(bonds.rivalry, params.conflict.rivalry_decay),
-    )
+        trust=toward_zero(felt.trust, params.ties.trust_decay),
+        familiarity=toward_zero(felt.familiarity, params.ties.familiarity_decay),
+        rivalry=toward_zero(felt.rivalry, params.conflict.rivalry_decay),
+    ), _known(felt)
 
 
 def _known(bonds: _Bonds | Ties) -> Bool[Array, "A A"]:
     return (bonds.trust != 0) | (bonds.familiarity != 0) | (bonds.rivalry != 0)
 
 
-@arrays.unit
-def _excess(bonds: _Bonds, most: Int[Array, ""]) -> Int[Array, ""]:
-    """Return by how many ties the fullest row exceeds the limit."""
-    return jnp.max(arrays.count(_known(bonds))) - most
+def _prune(
+    params: Params,
+    ties: Ties,
+    events: tuple[_Event, _Event, _Bonds],
+    kept: _Bonds,
+    known: Bool[Array, "A A"],
+) -> tuple[_Bonds, Bool[Array, "A A"]]:
+    """Empty the weakest ties of rows that know more than `max_edges`, the highest slot first on ties.
 
+    Capacity is judged before decay. One tie a row and round; nearly all ticks need no round.
+    """
+    most = params.conflict.max_edges
+    rounds = jnp.arange(known.shape[0], dtype=jnp.int32) < jnp.max(arrays.settled(arrays.count(known))) - most
 
-def _evict(bonds: _Bonds, most: Int[Array, ""]) -> Bool[Array, "A A"]:
-    """Mark the weakest ties of rows that know more than `most`; ties in strength lose the highest slot first."""
-    nothing = jnp.zeros(bonds.trust.shape, bool)
-
-    def weakest(_: Int[Array, ""], evicted: Bool[Array, "A A"], bonds: _Bonds) -> Bool[Array, "A A"]:
-        strength = arrays.sortable(jnp.abs(bonds.trust) + jnp.abs(bonds.familiarity) + bonds.rivalry)
-        places = jnp.arange(nothing.shape[1], dtype=jnp.int32)
-        left = _known(bonds) & ~evicted
+    def weakest(
+        _: Int[Array, ""], value: tuple[_Bonds, Array], given: tuple[Ties, tuple[_Event, _Event, _Bonds]]
+    ) -> tuple[_Bonds, Array]:
+        bonds, evicted = value
+        felt = arrays.settled(_felt(*given))
+        strength = arrays.sortable(jnp.abs(felt.trust) + jnp.abs(felt.familiarity) + felt.rivalry)
+        places = jnp.arange(known.shape[1], dtype=jnp.int32)
+        left = _known(felt) & ~evicted
         low = jnp.min(jnp.where(left, strength, arrays.LARGEST), axis=-1, keepdims=True)
         last = jnp.max(jnp.where(left & (strength == low), places, NOBODY), axis=-1, keepdims=True)
-        return evicted | ((arrays.count(left) > most)[:, None] & (places == last))
+        evicted = evicted | ((arrays.count(left) > most)[:, None] & (places == last))
+        return jax.tree.map(lambda leaf: jnp.where(evicted, 0.0, leaf), bonds), evicted
 
-    rounds = jnp.arange(nothing.shape[0], dtype=jnp.int32) < _excess(bonds, most)
-    return arrays.while_pending(rounds, weakest, nothing, bonds)
+    return arrays.while_pending(rounds, weakest, (kept, jnp.zeros(known.shape, bool)), (ties, events))
 
 
 @arrays.unit

@@ -12,6 +12,7 @@ from townlet_jax.core.params import Params, RewardParams
 from townlet_jax.core.state import Employment, Ledger, Ties
 
 
+@arrays.unit
 def potential(params: RewardParams, level: Float[Array, "*a N"]) -> Float[Array, "*a"]:
     """Return phi = sum_n weight[n] * level[n] / sum_n weight[n], 0 if all weights are 0."""
     weight = arrays.total(params.needs_weight)

@@ -1,0 +1,81 @@
+"""Many towns: keys, blocks, records, the runner's sums (core.batch)."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from core import crowds
+from core.worlds import Chaos
+from townlet_jax.core import actions, batch, rng
+
+
+@pytest.mark.parametrize(
+    ("towns", "most", "size"), [(1, 256, 1), (7, 256, 7), (8192, 256, 256), (1000, 256, 250), (257, 256, 1), (12, 5, 4)]
+)
+def test_blocks_divide_the_towns(towns: int, most: int, size: int) -> None:
+    assert batch.block_size(towns, most) == size
+
+
+def test_towns_have_the_keys_of_their_index() -> None:
+    states = crowds.starts(7)
+    for index in (0, 3, 6):
+        key = jax.random.key_data(rng.town_key(crowds.SEED, index))
+        assert jax.random.key_data(states.key[index]).tolist() == key.tolist()
+    assert states.roster.alive.shape == (7, 24)
+    start = crowds.INIT(crowds.numbers(), rng.town_key(crowds.SEED, 3))
+    assert crowds.differences(batch.town_of(states, 3), start) == []
+
+
+def test_towns_of_a_seed_differ() -> None:
+    levels = np.asarray(crowds.few().needs.level)
+    assert len({row.tobytes() for row in levels}) == 7
+
+
+def test_memory_is_that_of_each_town() -> None:
+    assert batch.init_memory(Chaos(), crowds.numbers(), crowds.starts(7)).shape == (7,)
+
+
+def test_a_batched_step_has_the_shapes_of_a_batch() -> None:
+    states = crowds.starts(7)
+    intents = jax.vmap(lambda _: actions.waiting(24))(jnp.arange(7))
+    after, output = jax.eval_shape(batch.step_batch, crowds.numbers(), states, intents)
+    same = jax.tree.map(lambda x, y: x.shape == y.shape and x.dtype == y.dtype, after, states)
+    assert all(jax.tree.leaves(same))
+    assert output.reward.shape == (7, 24)
+
+
+@pytest.mark.parametrize("index", [0, 9])
+def test_totals_are_the_sums_of_each_town(index: int) -> None:
+    _, totals, _ = crowds.spread()
+    seen = crowds.alone(index)[2].measures
+    for name in ("wages_paid", "coins_spent", "chats_ok", "starts", "refusals", "exits", "reward_mean", "terms"):
+        expected = getattr(seen, name).astype(np.float64).sum(axis=0)
+        found = np.asarray(getattr(totals.sums, name)[index])
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4, err_msg=name)
+    assert int(totals.ticks[index]) == crowds.TICKS
+    inhabited = seen.alive > 0
+    np.testing.assert_array_equal(totals.need_min[index], seen.need_min[inhabited].min(axis=0))
+    assert float(totals.wallet_min[index]) == seen.wallet_min[inhabited].min()
+
+
+def test_series_are_means_over_towns() -> None:
+    _, totals, series = crowds.spread()
+    assert series.need_mean.shape == (crowds.TICKS, 3)
+    num_towns = totals.ticks.shape[0]
+    for name in ("alive", "wages_paid", "actions", "need_mean"):
+        summed = np.asarray(getattr(totals.sums, name), np.float64).sum(axis=0) / num_towns
+        found = np.asarray(getattr(series, name), np.float64).sum(axis=0)
+        np.testing.assert_allclose(found, summed, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_work_that_is_thrown_away_is_left_out() -> None:
+    def step(carry: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        unused = jnp.sin(x)
+        del unused
+        return carry + x, carry * 2
+
+    pruned = batch.needed_only(step, jnp.float32(0), jnp.float32(0))
+    text = str(jax.make_jaxpr(pruned)(jnp.float32(1), jnp.float32(2)))
+    assert "sin" not in text
+    assert [float(value) for value in pruned(jnp.float32(1), jnp.float32(2))] == [3, 2]
