@@ -75,15 +75,9 @@ def few() -> TownState:
 
 
 @functools.cache
-def many() -> TownState:
-    """Return all towns after a chunk, run in several blocks."""
-    return chunk(MANY, measure=False, block=256)[0]
-
-
-@functools.cache
-def spread() -> tuple[TownState, Totals, Measures]:
-    """Return two towns a device after a chunk that was run on all devices, with totals and series."""
-    states, _, totals, series = chunk(2 * len(jax.devices()), mesh=batch.town_mesh())
+def many() -> tuple[TownState, Totals, Measures]:
+    """Return all towns after a chunk that was run on all devices, in several blocks each, with totals and series."""
+    states, _, totals, series = chunk(MANY, block=64, mesh=batch.town_mesh())
     assert totals is not None
     assert series is not None
     return states, totals, series

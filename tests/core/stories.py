@@ -140,6 +140,7 @@ def drawn(params: Params, generator: np.random.Generator) -> Any:
     ):
         getattr(getattr(made, section), name)[...] = generator.choice(np.asarray(values))
     made.affordances.slot_use[:] = generator.choice([0, 0, 0, 2], 8)
+    made.needs.decay_rate[:] *= generator.choice([0.2, 0.5])
     made.needs.night_floor[:] = generator.choice([0, 0.5])
     return made
 

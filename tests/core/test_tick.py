@@ -18,9 +18,6 @@ def test_faults_are_told() -> None:
     world.state.needs.level[0, 1] = np.nan
     assert broken(world) == Fault.NAN_NEED
     world = World()
-    world.state.economy.wallet[0] = -1
-    assert broken(world) == Fault.NEGATIVE_WALLET
-    world = World()
     world.state.economy.stock[FRIDGE, 0] = -1
     assert broken(world) == Fault.NEGATIVE_STOCK
     world = World()
@@ -35,8 +32,8 @@ def test_faults_are_sticky_and_add_up() -> None:
     world.flat(0, 99)
     world.run()
     assert int(world.state.faults) == Fault.BAD_INTENT
-    world.state.economy.wallet[0] = -1
-    assert broken(world) == Fault.BAD_INTENT | Fault.NEGATIVE_WALLET
+    world.state.economy.stock[FRIDGE, 0] = -1
+    assert broken(world) == Fault.BAD_INTENT | Fault.NEGATIVE_STOCK
 
 
 def test_coins_go_cost_fine_pay_rent() -> None:
