@@ -102,7 +102,7 @@ def dense(seed: int) -> Story:
     states.employment.job[:] = np.arange(built.spec.num_agents) % 4
     states.economy.wallet[:, ::2] *= 0.2
     states.needs.level[:, 2::3, 2] = 1
-    states.ties.rivalry[:, 0, 1] = states.ties.rivalry[:, 1, 0] = 1
+    states.ties.rivalry[:, :3, :3] = 1 - np.eye(3)
     states.economy.stock[:] = generator.integers(0, 4, states.economy.stock.shape)
     return tell(built, params, states, TICKS)
 
@@ -145,7 +145,7 @@ def drawn(params: Params, generator: np.random.Generator) -> Any:
     return made
 
 
-STORIES: dict[str, Callable[[], Story]] = {"default": _default, "parity": _parity, "dense": lambda: dense(0)}
+STORIES: dict[str, Callable[[], Story]] = {"default": _default, "parity": _parity, "dense": lambda: dense(2)}
 
 
 @functools.cache

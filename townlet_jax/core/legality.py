@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from townlet_jax.core import arrays, choose, preconditions
+from townlet_jax.core import arrays, choose, facts, preconditions
 from townlet_jax.core.actions import FLAT_MOVE, FLAT_USE, FLAT_WAIT
-from townlet_jax.core.enums import NOBODY, ShiftFlag
+from townlet_jax.core.enums import NOBODY
 from townlet_jax.core.params import Params
 from townlet_jax.core.state import TownState
 from townlet_jax.core.struct import Pytree
-from townlet_jax.core.systems import affordances, employment, perturbations, queues
+from townlet_jax.core.systems import affordances, perturbations, queues
 
 _IS_HOME = 13  # fact ids that depend on the object: this one, the goods, and the first after the goods
 _OBJECT_FACTS = 4
@@ -54,36 +54,9 @@ def outlook(params: Params, state: TownState) -> Outlook:
         asleep=choose.asleep(params, state.activities),
         avoids=choose.avoids(params, state.roster.profile, state.ties.rivalry),
         partner=choose.best_partner(params, state.roster, state.ties, state.activities),
-        facts=_facts(params, state, cost=cost, utility_on=utility_on),
-    )
-
-
-def _facts(
-    params: Params, state: TownState, *, cost: Float[Array, "K"], utility_on: Bool[Array, "U"]
-) -> preconditions.Facts:
-    """Return what preconditions may read, with the clock of the next tick."""
-    tick, period = state.clock.tick + 1, params.clock.ticks_per_day
-    num_objects = params.world.present.shape[0]
-    return preconditions.Facts(
-        level=state.needs.level,
-        wallet=state.economy.wallet,
-        on_shift=arrays.has_bit(state.employment.flags, ShiftFlag.ON_SHIFT),
-        attendance_ratio=employment.attendance_ratio(state.employment),
-        withheld=state.tally.withheld,
-        phase=state.employment.phase,
-        job=state.employment.job,
-        born_tick=state.roster.born_tick,
-        unpaid_days=state.economy.unpaid_days,
-        home=state.roster.home,
-        count=state.tally.count,
-        stock=state.economy.stock,
-        queue_length=queues.queue_lengths(state.queues, num_objects),
-        holder=queues.holders(state.queues, num_objects),
-        cost=cost,
-        utility_on=utility_on,
-        tick=tick,
-        tick_of_day=tick % period,
-        day=tick // period,
+        facts=facts.gather(
+            params, state, held=state.queues, cost=cost, utility_on=utility_on, tick=state.clock.tick + 1
+        ),
     )
 
 

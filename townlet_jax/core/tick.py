@@ -8,36 +8,36 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from townlet_jax.core import actions, arrays, choose, personality, rng
+from townlet_jax.core import actions, arrays, choose, facts, personality, rng
 from townlet_jax.core.actions import Intents
-from townlet_jax.core.enums import NOBODY, Abort, Fault, Kind, Reason, ShiftFlag, Stream
+from townlet_jax.core.enums import NOBODY, Abort, Fault, Kind, Reason, Stream
 from townlet_jax.core.outcomes import (
     Aborts,
     Arrivals,
-    Chats,
     Conflicts,
-    EarlyFinishes,
-    ExitQueue,
-    Finishes,
     Grants,
     Handovers,
-    Moves,
     Night,
     Outcomes,
     QueueLosses,
-    Rewards,
-    Shifts,
-    Shocks,
-    Starts,
     TickOutput,
-    TieChanges,
     Trades,
     Verdicts,
 )
 from townlet_jax.core.params import Params
-from townlet_jax.core.preconditions import Facts
-from townlet_jax.core.state import Activities, Queues, TownState
-from townlet_jax.core.struct import Pytree
+from townlet_jax.core.phases import (
+    Acted,
+    Contested,
+    Engaged,
+    Judged,
+    Lived,
+    Now,
+    Slept,
+    Woken,
+    abort,
+    no_aborts,
+)
+from townlet_jax.core.state import TownState
 from townlet_jax.core.systems import (
     affordances,
     economy,
@@ -54,71 +54,6 @@ from townlet_jax.core.systems import (
 )
 
 _PROFILE, _AGENT_COLUMNS = 2, 4  # of the AGENT draw
-
-
-class Now(Pytree):
-    """The time, and who was alive when the tick began."""
-
-    tick: Int[Array, ""]
-    tick_of_day: Int[Array, ""]
-    day: Int[Array, ""]
-    acting: Bool[Array, "A"]
-
-
-class Woken(Pytree):
-    """Outcomes of wake."""
-
-    arrivals: Arrivals
-    shocks: Shocks
-    aborts: Aborts
-
-
-class Acted(Pytree):
-    """Outcomes of act."""
-
-    verdicts: Verdicts
-    moves: Moves
-    granted_act: Int[Array, "A"]
-    granted_ghost: Int[Array, "A"]
-    starts: Starts
-    aborts: Aborts
-    early_finishes: EarlyFinishes
-    early_delta: Float[Array, "A N"]
-    polite: Int[Array, "A"]  # partner of an early release
-    released: Int[Array, "A"]  # object of a release
-    conflicts: Conflicts
-    queue_losses: QueueLosses
-    chats: Chats
-    price_now: Float[Array, "P"]
-
-
-class Lived(Pytree):
-    """Outcomes of live."""
-
-    aborts: Aborts
-    finishes: Finishes
-    granted_live: Int[Array, "A"]
-    handovers: Handovers
-    shifts: Shifts
-    tie_changes: TieChanges
-
-
-class Slept(Pytree):
-    """Outcomes of night."""
-
-    aborts: Aborts
-    restocked: Float[Array, "O G"]
-    rent_paid: Float[Array, "A"]
-    rent_unpaid: Bool[Array, "A"]
-    night: Night
-
-
-class Judged(Pytree):
-    """Outcomes of judge."""
-
-    exit_queue: ExitQueue
-    reason: Int[Array, "A"]  # Exit
-    rewards: Rewards
 
 
 def tick(params: Params, state: TownState, intents: Intents) -> tuple[TownState, TickOutput]:
@@ -148,21 +83,6 @@ def tick(params: Params, state: TownState, intents: Intents) -> tuple[TownState,
             judged=judged,
             switched=intents.switched,
         )
-
-
-def _no_aborts(num_agents: int) -> Aborts:
-    nobody = jnp.full(num_agents, NOBODY, jnp.int32)
-    return Aborts(reason=jnp.zeros(num_agents, jnp.int32), object=nobody, affordance=nobody)
-
-
-def _abort(aborts: Aborts, who: Bool[Array, "A"], reason: Abort, held: Queues, running: Activities) -> Aborts:
-    """Note the aborts of agents that run something; the last one of a tick counts."""
-    who = who & choose.busy(running)
-    return Aborts(
-        reason=jnp.where(who, reason, aborts.reason),
-        object=jnp.where(who, held.holding, aborts.object),
-        affordance=jnp.where(who, running.affordance, aborts.affordance),
-    )
 
 
 def _wake(params: Params, state: TownState, now: Now) -> tuple[TownState, Woken]:
@@ -204,32 +124,74 @@ def _wake(params: Params, state: TownState, now: Now) -> tuple[TownState, Woken]
             forced_reuses=embeddings.forced_reuses - state.embeddings.forced_reuses,
         ),
         shocks=shocks,
-        aborts=_abort(_no_aborts(arrived.shape[0]), called, Abort.RELOCATED, state.queues, state.activities),
+        aborts=abort(no_aborts(arrived.shape[0]), called, Abort.RELOCATED, state.queues, state.activities),
     )
 
 
 def _act(params: Params, state: TownState, now: Now, *, intents: Intents, woken: Woken) -> tuple[TownState, Acted]:
     """Carry out what the agents intend (4.2)."""
-    shocks, closed = woken.shocks, woken.shocks.closed
-    num_objects = closed.shape[0]
-    line, running, wallets = state.queues, state.activities, state.economy
+    closed = woken.shocks.closed
     intents = actions.decode(
         params,
         intents,
         roster=state.roster,
-        queues=line,
-        activities=running,
+        queues=state.queues,
+        activities=state.activities,
         ties=state.ties,
         closed=closed,
         tick=now.tick,
     )
-    checked = actions.check(
-        intents, acting=now.acting, num_objects=num_objects, num_affordances=params.affordances.duration.shape[0]
+    num_affordances = params.affordances.duration.shape[0]
+    checked = actions.check(intents, acting=now.acting, num_objects=closed.shape[0], num_affordances=num_affordances)
+    intents, kind = checked.intents, checked.intents.kind
+    state, engaged = _engage(params, state, now, intents=intents, woken=woken)
+    ties, chats, chat_reason = relationships.chat(
+        params,
+        state.ties,
+        kind=kind,
+        target=intents.target,
+        quality=intents.quality,
+        roster=state.roster,
+        activities=state.activities,
+        tick=now.tick,
+        key=state.key,
     )
-    intents, kind, object = checked.intents, checked.intents.kind, checked.intents.object
+    blocking = (kind == Kind.BLOCKED) & (state.queues.waiting == intents.object)
+    state, contested = _contest(params, state, now, blocking=blocking, closed=closed, aborts=engaged.aborts)
+    blocked_reason = jnp.where((kind == Kind.BLOCKED) & ~blocking, Reason.NOT_WAITING, Reason.NONE)
+    reason = checked.reason
+    for other in (engaged.reason, chat_reason, blocked_reason):
+        reason = jnp.where(reason == Reason.NONE, other, reason)
+    ok = now.acting & (reason == Reason.NONE) & ((kind != Kind.CHAT) | chats.ok)
+    ticks = arrays.take(params.affordances.duration, engaged.starts.affordance, 1)
+    bad = jnp.any(checked.reason == Reason.BAD_INDEX)
+    return state.replace(
+        roster=movement.remember(state.roster, acting=now.acting, kind=checked.submitted, ok=ok, ticks=ticks),
+        ties=ties,
+        faults=state.faults | jnp.where(bad, int(Fault.BAD_INTENT), 0),
+    ), Acted(
+        verdicts=Verdicts(
+            kind=checked.submitted,
+            ok=ok,
+            reason=reason,
+            detail=engaged.detail,
+            direction=intents.direction,
+            object=intents.object,
+            affordance=intents.affordance,
+            target=intents.target,
+        ),
+        chats=chats,
+        engaged=engaged,
+        contested=contested,
+    )
+
+
+def _engage(params: Params, state: TownState, now: Now, *, intents: Intents, woken: Woken) -> tuple[TownState, Engaged]:
+    """Walk, let go, ask, be granted, start (4.2.2-4.2.6)."""
+    shocks, kind, object = woken.shocks, intents.kind, intents.object
+    line, running = state.queues, state.activities
     busy = choose.busy(running)
     roster, moves = movement.walk(params, state.roster, kind=kind, direction=intents.direction, busy=busy)
-
     held = line
     line, releases = queues.release(
         params.queue, line, kind=kind, object=object, success=intents.success, busy=busy, tick=now.tick
@@ -237,30 +199,27 @@ def _act(params: Params, state: TownState, now: Now, *, intents: Intents, woken:
     early_finishes, early_delta = affordances.finish_early(
         params.affordances, running, early=releases.early, object=held.holding
     )
-    aborts = _abort(woken.aborts, releases.aborted, Abort.RELEASED, held, running)
+    aborts = abort(woken.aborts, releases.aborted, Abort.RELEASED, held, running)
     running = affordances.stop(running, releases.early | releases.aborted)
-    busy = choose.busy(running)
-
     asking = (kind == Kind.REQUEST) | (kind == Kind.USE)
-    line, request_reason = queues.request(
+    line, asked = queues.request(
         params,
         line,
         asking=asking,
         object=object,
-        busy=busy,
+        busy=choose.busy(running),
         position=roster.position,
-        closed=closed,
+        closed=shocks.closed,
         tick=now.tick,
     )
-    line, granted_act = queues.grant(params, line, position=roster.position, closed=closed, tick=now.tick)
-    holds = asking & (line.holding == object)
-    request_reason = jnp.where(asking & (request_reason == Reason.WAITING) & holds, Reason.NONE, request_reason)
-    request_reason = jnp.where(asking & (request_reason == Reason.NONE) & ~holds, Reason.WAITING, request_reason)
-
+    line, granted = queues.grant(params, line, position=roster.position, closed=shocks.closed, tick=now.tick)
+    holds = line.holding == object
+    asked = jnp.where(asking & holds & (asked == Reason.WAITING), Reason.NONE, asked)
+    asked = jnp.where(asking & ~holds & (asked == Reason.NONE), Reason.WAITING, asked)
     prices = economy.price_now(state.controls.price, shocks.price_factor)
-    facts = _facts(params, state, now, held=line, prices=prices, shocks=shocks)
-    may_start = (kind == Kind.START) | ((kind == Kind.USE) & (request_reason == Reason.NONE))
-    running, starts, started = affordances.start(
+    cost = affordances.costs(params.affordances, prices)
+    may_start = (kind == Kind.START) | ((kind == Kind.USE) & (asked == Reason.NONE))
+    running, starts, tried = affordances.start(
         params,
         running,
         kind=jnp.where(may_start, kind, Kind.WAIT),
@@ -268,109 +227,55 @@ def _act(params: Params, state: TownState, now: Now, *, intents: Intents, woken:
         affordance=intents.affordance,
         holding=line.holding,
         position=roster.position,
-        closed=closed,
-        facts=facts,
+        closed=shocks.closed,
+        facts=facts.gather(params, state, held=line, cost=cost, utility_on=shocks.utility_on, tick=now.tick),
     )
-    line = queues.let_go(line, started.loses_hold)
-    wallets = economy.charge(params.affordances, wallets, starts=starts)
-    ties, chats, chat_reason = relationships.chat(
-        params,
-        state.ties,
-        kind=kind,
-        target=intents.target,
-        quality=intents.quality,
-        roster=roster,
-        activities=running,
-        tick=now.tick,
-        key=state.key,
-    )
-
-    busy = choose.busy(running)
-    blocking = (kind == Kind.BLOCKED) & (line.waiting == object)
-    held = line
-    line, ghosts = queues.stall(
-        params, line, blocking=blocking, busy=busy, position=roster.position, closed=closed, tick=now.tick
-    )
-    displaced = ghosts.rival != NOBODY
-    aborts = _abort(aborts, displaced, Abort.GHOST_STEP, held, running)
-    running = affordances.stop(running, displaced)
-    quarrels = queues.quarrel(params, line, tick=now.tick)
-    conflicts = _conflicts(params, ghosts, quarrels, waiting=line.waiting)
-    line, lost = queues.abandon(params, line, busy=choose.busy(running), position=roster.position)
-
-    move_reason = jnp.where(moves.bumped, Reason.BUMPED, Reason.NONE)
-    move_reason = jnp.where((kind == Kind.MOVE) & ~moves.moved & ~moves.bumped, Reason.BUSY, move_reason)
-    blocked_reason = jnp.where((kind == Kind.BLOCKED) & ~blocking, Reason.NOT_WAITING, Reason.NONE)
-    reason = checked.reason
-    for other in (move_reason, releases.reason, request_reason, started.reason, chat_reason, blocked_reason):
+    reason = jnp.where(moves.bumped, Reason.BUMPED, Reason.NONE)
+    reason = jnp.where((kind == Kind.MOVE) & ~moves.moved & ~moves.bumped, Reason.BUSY, reason)
+    for other in (releases.reason, asked, tried.reason):
         reason = jnp.where(reason == Reason.NONE, other, reason)
-    begun = starts.affordance != NOBODY
-    ok = now.acting & (reason == Reason.NONE) & ((kind != Kind.CHAT) | chats.ok)
-    verdicts = Verdicts(
-        kind=checked.submitted,
-        ok=ok,
-        reason=reason,
-        detail=started.detail,
-        direction=intents.direction,
-        object=object,
-        affordance=intents.affordance,
-        target=intents.target,
-    )
-    duration = arrays.take(params.affordances.duration, starts.affordance, 1)
-    roster = movement.remember(
-        roster, acting=now.acting, kind=checked.submitted, ok=ok, ticks=jnp.where(begun, duration, 1)
-    )
-    bad = jnp.any(checked.reason == Reason.BAD_INDEX)
     return state.replace(
         roster=roster,
-        queues=line,
+        queues=queues.let_go(line, tried.loses_hold),
         activities=running,
-        economy=wallets,
-        ties=ties,
-        faults=state.faults | jnp.where(bad, int(Fault.BAD_INTENT), 0),
-    ), Acted(
-        verdicts=verdicts,
+        economy=economy.charge(params.affordances, state.economy, starts=starts),
+    ), Engaged(
+        reason=reason,
+        detail=tried.detail,
         moves=moves,
-        granted_act=granted_act,
-        granted_ghost=ghosts.granted,
+        granted=granted,
         starts=starts,
         aborts=aborts,
         early_finishes=early_finishes,
         early_delta=early_delta,
         polite=releases.successor,
         released=releases.object,
-        conflicts=conflicts,
-        queue_losses=QueueLosses(object=lost),
-        chats=chats,
         price_now=prices,
     )
 
 
-def _facts(
-    params: Params, state: TownState, now: Now, *, held: Queues, prices: Float[Array, "P"], shocks: Shocks
-) -> Facts:
-    """Gather what preconditions may read."""
-    num_objects = shocks.closed.shape[0]
-    return Facts(
-        level=state.needs.level,
-        wallet=state.economy.wallet,
-        on_shift=arrays.has_bit(state.employment.flags, ShiftFlag.ON_SHIFT),
-        attendance_ratio=employment.attendance_ratio(state.employment),
-        withheld=state.tally.withheld,
-        phase=state.employment.phase,
-        job=state.employment.job,
-        born_tick=state.roster.born_tick,
-        unpaid_days=state.economy.unpaid_days,
-        home=state.roster.home,
-        count=state.tally.count,
-        stock=state.economy.stock,
-        queue_length=queues.queue_lengths(held, num_objects),
-        holder=queues.holders(held, num_objects),
-        cost=affordances.costs(params.affordances, prices),
-        utility_on=shocks.utility_on,
-        tick=now.tick,
-        tick_of_day=now.tick_of_day,
-        day=now.day,
+def _contest(
+    params: Params,
+    state: TownState,
+    now: Now,
+    *,
+    blocking: Bool[Array, "A"],
+    closed: Bool[Array, "O"],
+    aborts: Aborts,
+) -> tuple[TownState, Contested]:
+    """Count stalls, push idle holders out, quarrel, give up what is too far (4.2.8-4.2.10)."""
+    line, running, position = state.queues, state.activities, state.roster.position
+    held = line
+    line, ghosts = queues.stall(
+        params, line, blocking=blocking, busy=choose.busy(running), position=position, closed=closed, tick=now.tick
+    )
+    pushed = ghosts.rival != NOBODY
+    aborts = abort(aborts, pushed, Abort.GHOST_STEP, held, running)
+    running = affordances.stop(running, pushed)
+    conflicts = _conflicts(params, ghosts, queues.quarrel(params, line, tick=now.tick), waiting=line.waiting)
+    line, lost = queues.abandon(params, line, busy=choose.busy(running), position=position)
+    return state.replace(queues=line, activities=running), Contested(
+        aborts=aborts, granted=ghosts.granted, conflicts=conflicts, queue_losses=QueueLosses(object=lost)
     )
 
 
@@ -402,19 +307,19 @@ def _live(params: Params, state: TownState, now: Now, *, woken: Woken, acted: Ac
     roster, line, running = state.roster, state.queues, state.activities
     shocks = woken.shocks
     cut = affordances.interrupted(params.affordances, running, utility_on=shocks.utility_on)
-    aborts = _abort(acted.aborts, cut, Abort.UTILITY_OFF, line, running)
+    aborts = abort(acted.contested.aborts, cut, Abort.UTILITY_OFF, line, running)
     line, running = queues.let_go(line, cut), affordances.stop(running, cut)
     running, finishes = affordances.run(
-        params, running, holding=line.holding, home=roster.home, early_delta=acted.early_delta
+        params, running, holding=line.holding, home=roster.home, early_delta=acted.engaged.early_delta
     )
     done = finishes.affordance != NOBODY
     line, passing = queues.hand_over(params, line, done=done, ties=state.ties, position=roster.position, tick=now.tick)
     line, granted = queues.grant(params, line, position=roster.position, closed=shocks.closed, tick=now.tick)
-    early = acted.polite != NOBODY
+    early = acted.engaged.polite != NOBODY
     finished = passing.successor != NOBODY
     handovers = Handovers(
-        object=jnp.where(early, acted.released, jnp.where(finished, finishes.object, NOBODY)),
-        successor=jnp.where(early, acted.polite, passing.successor),
+        object=jnp.where(early, acted.engaged.released, jnp.where(finished, finishes.object, NOBODY)),
+        successor=jnp.where(early, acted.engaged.polite, passing.successor),
         preferred=passing.preferred,
         rotated=passing.rotated,
         early=early,
@@ -443,7 +348,7 @@ def _live(params: Params, state: TownState, now: Now, *, woken: Woken, acted: Ac
         meals=done & arrays.take(params.affordances.is_meal, finishes.affordance, False),
         chats=acted.chats,
         handovers=handovers,
-        conflicts=acted.conflicts,
+        conflicts=acted.contested.conflicts,
         shifts=shifts,
         tick=now.tick,
     )
@@ -465,7 +370,7 @@ def _night(params: Params, state: TownState, now: Now, *, aborts: Aborts) -> tup
     is_night = now.tick_of_day == 0
     alive = state.roster.alive
     moved = is_night & params.lifecycle.return_home & movement.away_from_home(params, state.roster)
-    aborts = _abort(aborts, moved, Abort.NIGHT, state.queues, state.activities)
+    aborts = abort(aborts, moved, Abort.NIGHT, state.queues, state.activities)
     level, lifted = needs.night(params.needs, state.needs, alive=alive, is_night=is_night)
     coins, rent_paid, rent_unpaid = economy.collect_rent(params.economy, coins, alive=alive, is_night=is_night)
     return state.replace(
@@ -571,22 +476,22 @@ def _leave(
         arrivals=woken.arrivals,
         shocks=woken.shocks,
         verdicts=acted.verdicts,
-        moves=acted.moves,
-        grants=Grants(act=acted.granted_act, ghost=acted.granted_ghost, live=lived.granted_live),
-        starts=acted.starts,
-        aborts=_abort(slept.aborts, gone, Abort.DEPARTED, state.queues, state.activities),
-        early_finishes=acted.early_finishes,
+        moves=acted.engaged.moves,
+        grants=Grants(act=acted.engaged.granted, ghost=acted.contested.granted, live=lived.granted_live),
+        starts=acted.engaged.starts,
+        aborts=abort(slept.aborts, gone, Abort.DEPARTED, state.queues, state.activities),
+        early_finishes=acted.engaged.early_finishes,
         finishes=lived.finishes,
         handovers=lived.handovers,
-        conflicts=acted.conflicts,
-        queue_losses=acted.queue_losses,
+        conflicts=acted.contested.conflicts,
+        queue_losses=acted.contested.queue_losses,
         chats=acted.chats,
         shifts=lived.shifts,
         tie_changes=lived.tie_changes,
         trades=Trades(
             restocked=slept.restocked,
-            basket_cost=economy.basket_cost(params.economy, acted.price_now),
-            price_now=acted.price_now,
+            basket_cost=economy.basket_cost(params.economy, acted.engaged.price_now),
+            price_now=acted.engaged.price_now,
             rent_paid=slept.rent_paid,
             rent_unpaid=slept.rent_unpaid,
         ),
