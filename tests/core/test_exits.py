@@ -116,6 +116,18 @@ def test_rent_and_age_in_slot_order_while_there_is_room() -> None:
     assert int(world.state.exits.exits_today) == 3
 
 
+def test_exits_from_the_queue_take_the_room_of_rent_and_rent_that_of_age() -> None:
+    world = World()
+    world.at(1500)
+    world.params.lifecycle.max_age_days[...] = 1
+    asked(world, s5=1400)
+    world.state.economy.unpaid_days[[3, 4]] = 2
+    world.state.roster.born_tick[:6] = (0, 1490, 1490, 1490, 1490, 1490)
+    outcomes = world.run()
+    assert outcomes.departures.gone.nonzero()[0].tolist() == [3, 5]
+    assert outcomes.departures.reason[[3, 5]].tolist() == [Exit.EVICTION_RENT, Exit.EVICTION_JOB]
+
+
 def test_rent_evictions_wait_for_room() -> None:
     world = World()
     world.at(100)

@@ -246,3 +246,26 @@ def test_the_old_holder_is_granted_again_when_nobody_else_is_in_range() -> None:
     assert (outcomes.grants.ghost == NOBODY).all()
     assert outcomes.grants.live[0] == BENCH
     assert world.state.queues.holding[0] == BENCH
+
+
+@pytest.mark.parametrize(("second", "successor", "preferred"), [(0.08, 2, True), (0.07, 1, True)])
+def test_each_place_in_the_queue_costs_sympathy(second: float, successor: int, preferred: bool) -> None:
+    world = World()
+    world.hold(0, BENCH, REST_BENCH, remaining=1)
+    world.queue(1, BENCH, ticket=0)
+    world.queue(2, BENCH, ticket=1)
+    world.tie(0, 1, trust=0.025)
+    world.tie(0, 2, trust=second)
+    passing = world.run().handovers
+    assert (int(passing.successor[0]), bool(passing.preferred[0])) == (successor, preferred)
+
+
+@pytest.mark.parametrize(("second", "preferred"), [(0.0501, True), (0.05, False)])
+def test_favourites_are_liked(second: float, preferred: bool) -> None:
+    world = World()
+    world.hold(0, BENCH, REST_BENCH, remaining=1)
+    world.queue(1, BENCH, ticket=0)
+    world.queue(2, BENCH, ticket=1)
+    world.tie(0, 2, trust=second)
+    passing = world.run().handovers
+    assert (int(passing.successor[0]), bool(passing.preferred[0])) == (2 if preferred else 1, preferred)

@@ -25,7 +25,7 @@ def test_records_are_frozen_and_keyword_only() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         pair.left = jnp.ones(2)  # type: ignore[misc]  # that it cannot is the point
     with pytest.raises(TypeError):
-        Pair(jnp.zeros(2), jnp.ones(2), label="x")  # type: ignore[misc]  # that it cannot is the point
+        Pair(jnp.zeros(2), jnp.ones(2), label="x")  # type: ignore[call-arg]  # that it cannot is the point
     with pytest.raises(TypeError):
         pair.replace(middle=jnp.zeros(2))
 
