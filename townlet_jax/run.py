@@ -165,9 +165,10 @@ def mesh_for(towns: int) -> Mesh | None:
     return batch.town_mesh(devices[:number]) if number > 1 else None
 
 
-def block_for(towns: int) -> int:
+def block_for(states: TownState, towns: int) -> int:
     """Return how many towns of a device run together: as many as its cache holds, all of them on an accelerator."""
-    return batch.block_size(towns) if jax.default_backend() == "cpu" else towns
+    most = max(1, batch.BLOCK_BYTES // batch.town_bytes(states))
+    return batch.block_size(towns, most) if jax.default_backend() == "cpu" else towns
 
 
 class Fleet:
@@ -180,10 +181,10 @@ class Fleet:
         self.params = params if self.mesh is None else jax.device_put(params, NamedSharding(self.mesh, PartitionSpec()))
         self._policy = policy
         self._measure = measure
-        self.block = block_for(towns // (1 if self.mesh is None else self.mesh.size))
         self._calls: dict[int, jax.stages.Compiled] = {}
         self.compile_seconds = 0.0
         self.states = self._placed(batch.init_batch(spec, params, seed, towns))
+        self.block = block_for(self.states, towns // (1 if self.mesh is None else self.mesh.size))
         self.memory = self._placed(jax.jit(lambda p, s: batch.init_memory(policy, p, s))(self.params, self.states))
 
     def placed_ticks(self, tree: Any) -> Any:

@@ -24,7 +24,7 @@ from townlet_jax.core.tick import tick
 from townlet_jax.core.totals import Totals
 
 AXIS = "towns"
-DEFAULT_BLOCK = 256  # towns a block: a megabyte or two of state, about a level-2 cache
+BLOCK_BYTES = 1_350_000  # of state in a block: a level-2 cache holds it beside what a tick computes
 
 
 @runtime_checkable
@@ -69,7 +69,13 @@ def shard(mesh: Mesh, tree: Any) -> Any:
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec(AXIS)))
 
 
-def block_size(num_towns: int, most: int = DEFAULT_BLOCK) -> int:
+def town_bytes(states: TownState) -> int:
+    """Return the bytes of state of one town of a batch."""
+    sizes = (leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(states))
+    return int(sum(sizes) // states.clock.tick.shape[0])
+
+
+def block_size(num_towns: int, most: int) -> int:
     """Return the largest divisor of num_towns that is at most `most`."""
     return max(size for size in range(1, min(num_towns, most) + 1) if num_towns % size == 0)
 
@@ -79,7 +85,8 @@ class Runner:
 
     Call it with `(params, states, memory, given=None)`; `given` is a tree with leading axes [num_ticks, towns].
     It returns `(states, memory, totals, series)`: totals per town over the chunk, and measures a tick averaged
-    over towns; both are None with `measure=False`. `states` and `memory` are donated: use the returned ones.
+    over towns; both are None with `measure=False`. `block` is the number of towns that run together, by default as
+    many as a level-2 cache holds. `states` and `memory` are donated: use the returned ones.
     """
 
     def __init__(
@@ -88,7 +95,7 @@ class Runner:
         num_ticks: int,
         *,
         measure: bool = True,
-        block: int = DEFAULT_BLOCK,
+        block: int | None = None,
         mesh: Mesh | None = None,
         params_per_town: bool = False,
     ) -> None:
@@ -122,7 +129,8 @@ class Runner:
 
     def _run(self, params: Params, states: TownState, memory: Any, given: Any) -> tuple[Any, ...]:
         num_towns = states.clock.tick.shape[0]
-        size = block_size(num_towns, self._block)
+        most = self._block or max(1, BLOCK_BYTES // town_bytes(states))
+        size = block_size(num_towns, most)
 
         def split(leaf: Array) -> Array:
             return leaf.reshape((num_towns // size, size, *leaf.shape[1:]))
