@@ -184,8 +184,9 @@ def test_numbers_of_column_d(built: Built) -> None:
         (params.observation.wallet_scale, 10), (params.observation.count_scale, 10),
         (params.observation.withheld_scale, 10), (params.observation.distance_scale, 64),
         (params.observation.ticks_scale, 60), (params.observation.feature_clip, 10),
-        (params.observation.normalize_counts, True), (params.observation.hint_type, [1, 4, 0]),
-        (params.observation.landmark_type, [1, 2, 0, 4]),
+        (params.observation.normalize_counts, True), (params.observation.utility_shown, [0, 1]),
+        (params.observation.hint[7, 5], [[0, 0, 1, 0], [0, 0, 1, 0], [1, 0, 0, 0]]),  # V46: fridge E, shower E, bed N
+        (params.observation.landmark[7, 5], [[1, 0, 4], [1, 0, 4], [0, -1, 1], [1, 0, 26]]),
     ]  # fmt: skip
     for value, wanted in expected:
         np.testing.assert_allclose(np.asarray(value), np.asarray(wanted), atol=1e-7)
@@ -299,6 +300,7 @@ def test_dtypes(built: Built) -> None:
         ".routes.direction": "int8",
         ".affordances.clause_fact": "int16",
         ".affordances.clause_operator": "int8",
+        ".observation.still": "uint8",
     }
 
 

@@ -51,9 +51,9 @@ def small_spec(num_agents: int = 6) -> Spec:
 
 
 def array(value: Any) -> Any:
-    """Return an array in the core's width: int32, float32 or bool."""
+    """Return an array in the core's width: int32, float32, uint8 or bool."""
     numbers = np.asarray(value)
-    kind = {"f": np.float32, "i": np.int32, "b": np.bool_}[numbers.dtype.kind]
+    kind = {"f": np.float32, "i": np.int32, "u": np.uint8, "b": np.bool_}[numbers.dtype.kind]
     return jnp.asarray(numbers.astype(kind))
 
 
@@ -267,13 +267,15 @@ def numbers() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def outside_the_tick() -> dict[str, Any]:
+def outside_the_tick(num_agents: int) -> dict[str, Any]:
     """Return the sections that only observations and policies read."""
     menus = np.zeros((8, 6), bool)
     observation = record(
         records.ObservationParams, wallet_scale=10.0, count_scale=10.0, withheld_scale=10.0, distance_scale=64.0,
-        ticks_scale=60.0, feature_clip=10.0, normalize_counts=True, hint_type=[FRIDGE, SHOWER, BED],
-        landmark_type=[FRIDGE, STOVE, BED, SHOWER],
+        ticks_scale=60.0, feature_clip=10.0, normalize_counts=True, hint=np.zeros((SIDE, SIDE, 3, 4)),
+        landmark=np.zeros((SIDE, SIDE, 4, 3)), objects_near=np.zeros((SIDE, SIDE), int),
+        still=np.zeros((SIDE, SIDE, 2, 11, 11), np.uint8), identity=np.zeros((num_agents + 2, 8)),
+        utility_shown=[POWER, WATER],
     )  # fmt: skip
     amounts = (
         "floor", "urgent", "exhausted", "critical", "night_energy", "pantry_target", "cook_energy_margin",
@@ -304,5 +306,5 @@ def small_params(num_agents: int = 6) -> records.Params:
         **numbers(),
         **society(),
         **people(num_agents),
-        **outside_the_tick(),
+        **outside_the_tick(num_agents),
     )

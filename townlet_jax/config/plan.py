@@ -15,12 +15,12 @@ from townlet_jax.config.cast import Slots, slots
 from townlet_jax.config.layout import Layout, lay_out
 from townlet_jax.config.names import Names, Scenario
 from townlet_jax.config.schema import Config
+from townlet_jax.config.sights import sights
 from townlet_jax.config.tables import Columns, Index, size
 from townlet_jax.config.world import World, world
 from townlet_jax.core.enums import NOBODY
 from townlet_jax.core.spec import Spec
 
-LANDMARKS = ("fridge", "stove", "bed", "shower")
 PLAIN_SECTIONS = {  # sections of the parameters whose numbers stand in the configuration as they are
     "clock": "clock",
     "queue": "queue",
@@ -59,6 +59,7 @@ def plan(config: Config) -> Plan:
     index = _index(config, layout, cast, profiles)
     ground = world(config, layout, index)
     affordances, facts = tables.affordances(config, index)
+    spec = _spec(config, layout, index, ground, affordances)
     computed: dict[str, Columns] = {
         "world": ground.columns,
         "routes": {"steps": ground.steps, "direction": ground.direction},
@@ -68,14 +69,14 @@ def plan(config: Config) -> Plan:
         "jobs": tables.jobs(config),
         "personality": tables.personality(config),
         "perturbation": _perturbation(config, layout, index),
-        "observation": _observation(config, index),
+        "observation": sights(config, layout, index, ground, spec),
         "behaviour": _behaviour(config, index),
         "affordances": affordances,
         "start": cast.columns,
     }
     sections = {name: {**plain(getattr(config, key)), **computed.pop(name, {})} for name, key in PLAIN_SECTIONS.items()}
     sections |= computed
-    return Plan(_spec(config, layout, index, ground, affordances), sections, facts, _names(config, layout, index))
+    return Plan(spec, sections, facts, _names(config, layout, index))
 
 
 def plain(section: Any) -> Columns:
@@ -94,14 +95,6 @@ def plain(section: Any) -> Columns:
 
 def _place(name: str, names: tuple[str, ...]) -> int:
     return names.index(name) if name in names else NOBODY
-
-
-def _observation(config: Config, index: Index) -> Columns:
-    hints = [_place(kind, index.object_types) for kind in config.observation.hint_type]
-    return {
-        "hint_type": np.array(hints, np.int32),
-        "landmark_type": np.array([_place(kind, index.object_types) for kind in LANDMARKS], np.int32),
-    }
 
 
 def _behaviour(config: Config, index: Index) -> Columns:

@@ -6,6 +6,7 @@ collect, XLA removes.
 
 from jaxtyping import Array, Bool, Float, Int
 
+from townlet_jax.core.state import TownState
 from townlet_jax.core.struct import Pytree
 
 
@@ -305,6 +306,7 @@ class TickOutput(Pytree):
 
     outcomes: Outcomes
     measures: Measures
+    seen: TownState  # after judge, before leave: what observations show (4.6.5)
     reward: Float[Array, "A"]
     terminated: Bool[Array, "A"]
     truncated: Bool[Array, "A"]

@@ -5,7 +5,7 @@ K affordances, J jobs, G goods, P prices, U utilities, V perturbation specs, B h
 R restock rows, H and C grid rows and columns, M route targets. A table without entries holds one inert row.
 """
 
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from townlet_jax.core.struct import Pytree, static
 
@@ -251,8 +251,12 @@ class ObservationParams(Pytree):
     ticks_scale: FloatScalar
     feature_clip: FloatScalar
     normalize_counts: BoolScalar
-    hint_type: Int[Array, "N"]  # object type hinted at for the lowest need, NOBODY if the town has none
-    landmark_type: Int[Array, "4"]  # fridge, stove, bed, shower; NOBODY if the town has none
+    hint: Float[Array, "H C N 4"]  # by tile and lowest need: the way north, south, east, west to what serves it
+    landmark: Float[Array, "H C 4 3"]  # by tile, of fridge, stove, bed, shower: dx, dy, distance (steps or tiles)
+    objects_near: Int[Array, "H C"]  # present objects in the window around a tile
+    still: UInt8[Array, "H C channels w w"]  # the map channels that never change, around a tile
+    identity: Float[Array, "E 8"]  # what an embedding slot looks like
+    utility_shown: Int[Array, "2"]  # power, water; NOBODY if the town has none: it works
 
 
 class BehaviourParams(Pytree):

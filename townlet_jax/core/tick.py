@@ -509,6 +509,7 @@ def _leave(
     output = TickOutput(
         outcomes=outcomes,
         measures=kpis.measure(params, state, outcomes=outcomes, acting=now.acting, switched=switched),
+        seen=state.replace(clock=state.clock.replace(tick=now.tick)),
         reward=judged.rewards.total,
         terminated=terminated,
         truncated=now.acting & ~terminated & at_horizon,
