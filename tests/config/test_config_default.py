@@ -300,7 +300,7 @@ def test_dtypes(built: Built) -> None:
         ".routes.direction": "int8",
         ".affordances.clause_fact": "int16",
         ".affordances.clause_operator": "int8",
-        ".observation.still": "uint8",
+        ".observation.view": "uint8",
     }
 
 

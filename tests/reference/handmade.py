@@ -274,7 +274,7 @@ def outside_the_tick(num_agents: int) -> dict[str, Any]:
         records.ObservationParams, wallet_scale=10.0, count_scale=10.0, withheld_scale=10.0, distance_scale=64.0,
         ticks_scale=60.0, feature_clip=10.0, normalize_counts=True, hint=np.zeros((SIDE, SIDE, 3, 4)),
         landmark=np.zeros((SIDE, SIDE, 4, 3)), objects_near=np.zeros((SIDE, SIDE), int),
-        still=np.zeros((SIDE, SIDE, 2, 11, 11), np.uint8), identity=np.zeros((num_agents + 2, 8)),
+        view=np.zeros((SIDE, SIDE, 605), np.uint8), identity=np.zeros((num_agents + 2, 8)),
         utility_shown=[POWER, WATER],
     )  # fmt: skip
     amounts = (

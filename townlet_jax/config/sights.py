@@ -11,7 +11,7 @@ from townlet_jax.config.schema import Config
 from townlet_jax.config.tables import Columns, Index
 from townlet_jax.config.world import FAR, World
 from townlet_jax.core.enums import NOBODY
-from townlet_jax.core.observe.layout import EMBEDDING, LANDMARKS, SHOWN_UTILITIES, window
+from townlet_jax.core.observe.layout import EMBEDDING, LANDMARKS, SHOWN_UTILITIES, channels, window
 from townlet_jax.core.spec import Spec
 
 Floats = npt.NDArray[np.float32]
@@ -23,19 +23,13 @@ def sights(config: Config, layout: Layout, index: Index, ground: World, spec: Sp
     """Return the tables of the observation."""
     look = _along_routes if spec.hints == "bfs" else _as_the_crow_flies
     ways = {kind: look(layout, ground, kind) for kind in {*config.observation.hint_type, *LANDMARKS}}
-    objects = _counts(layout, index.object_types)
-    types = [_counts(layout, (name,)) for name in spec.object_channels] if spec.variant == "compact" else []
-    walls = [layout.blocked.astype(np.int64)] if spec.extended_features else []
-    if spec.variant == "compact" and not walls:
-        walls = [np.zeros_like(objects)]
-    beyond = [0] * (1 + len(types)) + [int(spec.extended_features)] * len(walls)
-    channels = [_windows(grid, window(spec), rim) for grid, rim in zip([objects, *types, *walls], beyond, strict=True)]
+    near = _windows(_counts(layout, index.object_types), window(spec), 0)
     utilities = [index.utilities.index(name) if name in index.utilities else NOBODY for name in SHOWN_UTILITIES]
     return {
         "hint": np.stack([ways[kind][0] for kind in config.observation.hint_type], axis=2),
         "landmark": np.stack([ways[kind][1] for kind in LANDMARKS], axis=2),
-        "objects_near": channels[0].sum(axis=(2, 3)).astype(np.int32),
-        "still": np.minimum(np.stack(channels, axis=2), 255).astype(np.uint8),
+        "objects_near": near.sum(axis=(2, 3)).astype(np.int32),
+        "view": _views(layout, near, spec),
         "identity": identities(spec.embedding_slots),
         "utility_shown": np.array(utilities, np.int32),
     }
@@ -82,6 +76,25 @@ def _hint(vector: npt.NDArray[np.generic]) -> Floats:
     """Turn (dx, dy) into what points north, south, east and west."""
     dx, dy = np.asarray(vector[..., 0], np.float32), np.asarray(vector[..., 1], np.float32)
     return np.maximum(np.stack([-dy, dy, dx, -dx], axis=2), 0)
+
+
+def _views(layout: Layout, near: Counts, spec: Spec) -> npt.NDArray[np.uint8]:
+    """Return the maps around every tile, channels in the order of the observation, flat: what never changes of them."""
+    side = window(spec)
+    own = np.zeros(near.shape, np.int64)
+    own[..., side // 2, side // 2] = 1
+    walls = _windows(layout.blocked.astype(np.int64), side, 1) if spec.extended_features else np.zeros_like(near)
+    grids = {
+        "self": own,
+        "objects": np.minimum(near, 255 if spec.variant == "compact" else 1),
+        "walls": walls,
+        "walkable": (own + near + walls == 0).astype(np.int64),
+    }
+    for name in spec.object_channels:
+        grids[f"object:{name}"] = np.minimum(_windows(_counts(layout, (name,)), side, 0), 255)
+    empty = np.zeros_like(near)
+    rows = np.stack([grids.get(name, empty) for name in channels(spec)], axis=2).astype(np.uint8)
+    return rows.reshape(layout.height, layout.width, -1)
 
 
 def _of(layout: Layout, kind: str) -> list[int]:

@@ -254,7 +254,7 @@ class ObservationParams(Pytree):
     hint: Float[Array, "H C N 4"]  # by tile and lowest need: the way north, south, east, west to what serves it
     landmark: Float[Array, "H C 4 3"]  # by tile, of fridge, stove, bed, shower: dx, dy, distance (steps or tiles)
     objects_near: Int[Array, "H C"]  # present objects in the window around a tile
-    still: UInt8[Array, "H C channels w w"]  # the map channels that never change, around a tile
+    view: UInt8[Array, "H C cells"]  # the maps around a tile as nobody sees them: without people and held objects
     identity: Float[Array, "E 8"]  # what an embedding slot looks like
     utility_shown: Int[Array, "2"]  # power, water; NOBODY if the town has none: it works
 

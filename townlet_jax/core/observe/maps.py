@@ -1,6 +1,6 @@
-"""The maps around every agent (MECHANICS 6.4). What never changes is looked up by tile, the rest is drawn in.
+"""The maps around every agent (MECHANICS 6.4).
 
-People and held objects are drawn as bits, one integer a row of the window, and unfolded to tiles at the end.
+What never changes is looked up by tile, a row of bytes for each; people and held objects are written into it.
 """
 
 import jax.numpy as jnp
@@ -13,6 +13,8 @@ from townlet_jax.core.params import Params
 from townlet_jax.core.spec import Spec
 from townlet_jax.core.state import TownState
 from townlet_jax.core.struct import Pytree
+
+MOST = 255  # of a count
 
 
 class Surroundings(Pytree):
@@ -31,13 +33,17 @@ def surroundings(params: Params, seen: TownState) -> Surroundings:
     tile = params.world.tile[jnp.maximum(holding, 0)]
     slots = arrays.indices(holding)
     holds = holding != NOBODY
-    twin = jnp.all(tile[:, None] == tile[None, :], axis=-1) & holds[None, :] & (slots[None, :] < slots[:, None])
+    twin = _same(tile) & holds[None, :] & (slots[None, :] < slots[:, None])
     return Surroundings(
         offset=position[None, :] - position[:, None],
         person=seen.roster.alive,
         held=tile[None, :] - position[:, None],
         holds=holds & ~jnp.any(twin, axis=-1),
     )
+
+
+def _same(tile: Int[Array, "A 2"]) -> Bool[Array, "A A"]:
+    return jnp.all(tile[:, None] == tile[None, :], axis=-1)
 
 
 def within(offset: Int[Array, "A A 2"], radius: int) -> Bool[Array, "A A"]:
@@ -47,7 +53,61 @@ def within(offset: Int[Array, "A A 2"], radius: int) -> Bool[Array, "A A"]:
 
 def maps(spec: Spec, params: Params, seen: TownState, around: Surroundings) -> UInt8[Array, "A channels w w"]:
     """Return the maps of all agents; those of vacant slots are zero."""
-    return _compact(spec, params, seen, around) if spec.variant == "compact" else _plain(spec, params, seen, around)
+    position, alive = seen.roster.position, seen.roster.alive[:, None]
+    ground = jnp.where(alive, params.observation.view[position[:, 1], position[:, 0]], 0)
+    taken, people = around.holds[None, :] & alive, around.person[None, :] & alive
+    if spec.variant == "compact":
+        whole = _compact(spec, params, ground, around, taken=taken, people=people)
+    else:
+        cells = [_cells(spec, "reservations", around.held, taken), _cells(spec, "agents", around.offset, people)]
+        whole = _write(ground, cells, jnp.uint8(1))
+    side = layout.window(spec)
+    return whole.reshape(position.shape[0], len(layout.channels(spec)), side, side)
+
+
+def _compact(
+    spec: Spec,
+    params: Params,
+    ground: UInt8[Array, "A cells"],
+    around: Surroundings,
+    *,
+    taken: Bool[Array, "A A"],
+    people: Bool[Array, "A A"],
+) -> UInt8[Array, "A cells"]:
+    others = people & ~jnp.eye(people.shape[0], dtype=bool)
+    most = jnp.where(params.observation.normalize_counts, 1, MOST).astype(jnp.uint8)
+    crowd = jnp.minimum(_others_there(around), MOST).astype(jnp.uint8)
+    cells = [
+        _cells(spec, "reservations", around.held, taken),
+        _cells(spec, "agents", around.offset, others),
+        _cells(spec, "walkable", around.offset, others),
+    ]
+    values = jnp.concatenate([jnp.ones_like(crowd), crowd, jnp.zeros_like(crowd)], axis=1)
+    return jnp.minimum(_write(ground, cells, values), most)
+
+
+def _cells(
+    spec: Spec, channel: str, offset: Int[Array, "A A 2"], shown: Bool[Array, "A A"]
+) -> Int[Array, "A A"]:
+    """Return the cells in which things are shown in a channel; far out of range where they are not."""
+    side = layout.window(spec)
+    radius, first = (side - 1) // 2, layout.channels(spec).index(channel) * side * side
+    cell = first + (offset[..., 1] + radius) * side + offset[..., 0] + radius
+    return arrays.drop_unless(shown & within(offset, radius), cell)
+
+
+def _write(
+    ground: UInt8[Array, "A cells"], cells: list[Int[Array, "A A"]], values: UInt8[Array, "*n"]
+) -> UInt8[Array, "A cells"]:
+    """Write values into cells; where several things share a cell their values are the same."""
+    where = arrays.settled(jnp.concatenate(cells, axis=1))
+    return ground.at[arrays.indices(ground)[:, None], where].set(values, mode="drop")
+
+
+def _others_there(around: Surroundings) -> Int[Array, "A A"]:
+    """Return how many living agents other than row stand on column's tile."""
+    together = jnp.all(around.offset == 0, axis=-1) & around.person[None, :]
+    return arrays.count(together)[None, :] - (together & around.person[:, None]).astype(jnp.int32)
 
 
 def path(spec: Spec) -> Float[Array, "axes w w"]:
@@ -57,72 +117,3 @@ def path(spec: Spec) -> Float[Array, "axes w w"]:
     dx, dy = jnp.meshgrid(steps, steps)
     length = jnp.maximum(jnp.sqrt(dx * dx + dy * dy), 1.0)
     return jnp.stack([dx / length, dy / length])[: 2 if spec.variant == "full" else 0]
-
-
-def _still(params: Params, seen: TownState) -> UInt8[Array, "A still w w"]:
-    """Look up the channels that depend on the tile alone; nothing for vacant slots."""
-    position = seen.roster.position
-    return params.observation.still[position[:, 1], position[:, 0]]
-
-
-def _plain(spec: Spec, params: Params, seen: TownState, around: Surroundings) -> UInt8[Array, "A channels w w"]:
-    side = layout.window(spec)
-    still = _still(params, seen)
-    people = _bits(around.offset, around.person, side)
-    taken = _bits(around.held, around.holds, side)
-    drawn = _unfold(jnp.stack([jnp.broadcast_to(_own(side), people.shape), people, taken], axis=1), side)
-    channels = jnp.concatenate([drawn[:, :2], still[:, :1], drawn[:, 2:], still[:, 1:]], axis=1)
-    return jnp.where(seen.roster.alive[:, None, None, None], channels, 0)
-
-
-def _own(side: int) -> Int[Array, "w"]:
-    """Return the bits of the agent's own tile."""
-    middle = (side - 1) // 2
-    return jnp.where(jnp.arange(side) == middle, 1 << middle, 0).astype(jnp.int32)
-
-
-def _bits(offset: Int[Array, "A A 2"], there: Bool[Array, "A"], side: int) -> Int[Array, "A w"]:
-    """Return one integer a row of the window, bit x set where anybody stands."""
-    radius = (side - 1) // 2
-    row, column = offset[..., 1] + radius, offset[..., 0] + radius
-    bit = jnp.where(there[None, :] & (column >= 0) & (column < side), 1 << jnp.clip(column, 0, side - 1), 0)
-    rows = jnp.arange(side, dtype=jnp.int32)
-    there_on = row[:, None, :] == rows[None, :, None]
-    bits = jnp.zeros((offset.shape[0], side), jnp.int32)
-    for other in range(offset.shape[1]):
-        bits = bits | jnp.where(there_on[..., other], bit[:, None, other], 0)
-    return bits
-
-
-def _unfold(bits: Int[Array, "A channels w"], side: int) -> UInt8[Array, "A channels w w"]:
-    """Turn rows of bits into tiles."""
-    columns = jnp.arange(side, dtype=jnp.int32)
-    return ((bits[..., None] >> columns) & 1).astype(jnp.uint8)
-
-
-def _compact(spec: Spec, params: Params, seen: TownState, around: Surroundings) -> UInt8[Array, "A channels w w"]:
-    side = layout.window(spec)
-    middle = (side - 1) // 2
-    still = _still(params, seen)
-    slots = arrays.indices(around.person)
-    others = _count(around.offset, around.person[None, :] & (slots[None, :] != slots[:, None]), side)
-    taken = _unfold(_bits(around.held, around.holds, side)[:, None], side)[:, 0]
-    own = jnp.zeros((side, side), bool).at[middle, middle].set(True)
-    blocked, objects = still[:, -1] > 0, still[:, 0]
-    walkable = ~((others > 0) | (objects > 0) | (taken > 0) | own | blocked)
-    most = jnp.where(params.observation.normalize_counts, 1, 255).astype(jnp.uint8)
-    channels = [jnp.broadcast_to(own, others.shape), others, objects, taken]
-    channels += [still[:, index] for index in range(1, still.shape[1] - 1)]
-    stacked = jnp.stack([jnp.minimum(channel.astype(jnp.uint8), most) for channel in [*channels, walkable]], axis=1)
-    return jnp.where(seen.roster.alive[:, None, None, None], stacked, 0)
-
-
-def _count(offset: Int[Array, "A A 2"], there: Bool[Array, "A A"], side: int) -> UInt8[Array, "A w w"]:
-    """Return how many stand on each tile of the window, at most 255."""
-    num_agents, radius = offset.shape[0], (side - 1) // 2
-    inside = there & within(offset, radius)
-    place = (offset[..., 1] + radius) * side + offset[..., 0] + radius
-    empty = jnp.zeros((num_agents, side * side), jnp.int32)
-    rows = arrays.indices(offset)[:, None]
-    counted = empty.at[rows, arrays.drop_unless(inside, place)].add(1, mode="drop")
-    return jnp.minimum(counted, 255).astype(jnp.uint8).reshape(num_agents, side, side)
