@@ -8,6 +8,7 @@ import pytest
 from core import crowds
 from core.worlds import Chaos
 from townlet_jax.core import actions, batch, rng
+from townlet_jax.core.params import Params
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,25 @@ def test_work_that_is_thrown_away_is_left_out() -> None:
     text = str(jax.make_jaxpr(pruned)(jnp.float32(1), jnp.float32(2)))
     assert "sin" not in text
     assert [float(value) for value in pruned(jnp.float32(1), jnp.float32(2))] == [3, 2]
+
+
+def test_a_sweep_shares_what_does_not_vary() -> None:
+    base, slowness = crowds.numbers(), jnp.linspace(0.0, 0.01, 16).astype(jnp.float32)
+
+    def slowed(params: Params, rate: jax.Array) -> Params:
+        return params.replace(needs=params.needs.replace(decay_rate=jnp.full(3, rate)))
+
+    sweep, axes = batch.sweep(base, slowness, slowed)
+    own, restore = batch.split_params(batch.params_axes(axes), sweep)
+    assert [leaf.shape for leaf in own] == [(16, 3)]
+    assert restore([own[0][4]]).needs.decay_rate.tolist() == [slowness[4]] * 3
+    assert restore([own[0][4]]).routes.steps is base.routes.steps
+    states = batch.init_batch(crowds.hamlet().spec, sweep, crowds.SEED, 16, params_per_town=axes)
+    mesh = batch.town_mesh()
+    runner = batch.Runner(Chaos(), crowds.TICKS, measure=False, block=1, mesh=mesh, params_per_town=axes)
+    memory = batch.init_memory(Chaos(), sweep, states, params_per_town=axes)
+    after, _, _, _ = runner(sweep, batch.shard(mesh, states), batch.shard(mesh, memory))
+    for index in (0, 5):
+        params = slowed(base, slowness[index])
+        expected = crowds.live_alone(params, crowds.INIT(params, rng.town_key(crowds.SEED, index)))[0]
+        assert crowds.differences(batch.town_of(after, index), expected) == [], f"town {index}"

@@ -38,24 +38,70 @@ class Policy(Protocol):
         """Return what everybody intends in tick `state.clock.tick + 1`."""
 
 
-def init_batch(spec: Spec, params: Params, seed: int, num_towns: int, *, params_per_town: bool = False) -> TownState:
+def sweep(params: Params, values: Any, vary: Callable[[Params, Any], Params]) -> tuple[Params, Any]:
+    """Return parameters that differ from town to town, and which of them do: a tree of 0 (own) and None (shared).
+
+    `vary(params, value)` gives the numbers of one town; `values` is a tree of arrays with a leading town axis. What
+    `vary` hands on untouched stays shared, so a sweep over a few numbers copies no maps. The tree is what other
+    functions take as `params_per_town`.
+    """
+    leaves, tree = jax.tree.flatten(params)
+    first = jax.tree.leaves(vary(params, _first(values)))
+    is_own = [after is not before for after, before in zip(first, leaves, strict=True)]
+
+    def own(value: Any) -> list[Array]:
+        return [leaf for leaf, wanted in zip(jax.tree.leaves(vary(params, value)), is_own, strict=True) if wanted]
+
+    stacked = iter(jax.vmap(own)(values))
+    swept = [next(stacked) if wanted else leaf for leaf, wanted in zip(leaves, is_own, strict=True)]
+    axes = [0 if wanted else None for wanted in is_own]
+    return jax.tree.unflatten(tree, swept), jax.tree.unflatten(tree, axes)
+
+
+def params_axes(params_per_town: Any) -> Any:
+    """Return the `in_axes` of parameters: for False, True, or the tree of a `sweep`."""
+    return {True: 0, False: None}[params_per_town] if isinstance(params_per_town, bool) else params_per_town
+
+
+def _leaf_axes(axes: Any, params: Params) -> list[int | None]:
+    """Spell out `in_axes` for every leaf."""
+    if axes is None or axes == 0:
+        return [axes] * len(jax.tree.leaves(params))
+    return jax.tree.leaves(axes, is_leaf=lambda axis: axis is None)
+
+
+def split_params(axes: Any, params: Params) -> tuple[list[Array], Callable[[list[Array]], Params]]:
+    """Return the leaves that differ from town to town, and what puts such leaves back among the shared ones."""
+    leaves, tree = jax.tree.flatten(params)
+    chosen = _leaf_axes(axes, params)
+
+    def restore(some: list[Array]) -> Params:
+        own = iter(some)
+        filled = [leaf if axis is None else next(own) for leaf, axis in zip(leaves, chosen, strict=True)]
+        restored: Params = jax.tree.unflatten(tree, filled)
+        return restored
+
+    return [leaf for leaf, axis in zip(leaves, chosen, strict=True) if axis == 0], restore
+
+
+def init_batch(spec: Spec, params: Params, seed: int, num_towns: int, *, params_per_town: Any = False) -> TownState:
     """Return towns 0..num_towns-1 of a seed; town i has the key fold_in(key(seed), i)."""
     keys = jax.vmap(lambda index: rng.town_key(seed, index))(jnp.arange(num_towns, dtype=jnp.uint32))
-    axis = 0 if params_per_town else None
-    states: TownState = jax.jit(jax.vmap(functools.partial(town.init, spec), in_axes=(axis, 0)))(params, keys)
+    axes = (params_axes(params_per_town), 0)
+    states: TownState = jax.jit(jax.vmap(functools.partial(town.init, spec), in_axes=axes))(params, keys)
     return states
 
 
-def init_memory(policy: Policy, params: Params, states: TownState, *, params_per_town: bool = False) -> Any:
+def init_memory(policy: Policy, params: Params, states: TownState, *, params_per_town: Any = False) -> Any:
     """Return the memory of a policy for every town."""
-    return jax.vmap(policy.init, in_axes=(0 if params_per_town else None, 0))(params, states)
+    return jax.vmap(policy.init, in_axes=(params_axes(params_per_town), 0))(params, states)
 
 
 def step_batch(
-    params: Params, states: TownState, intents: Intents, *, params_per_town: bool = False
+    params: Params, states: TownState, intents: Intents, *, params_per_town: Any = False
 ) -> tuple[TownState, TickOutput]:
     """Advance every town by one tick; the town axis leads everywhere."""
-    return jax.vmap(tick, in_axes=(0 if params_per_town else None, 0, 0))(params, states, intents)
+    return jax.vmap(tick, in_axes=(params_axes(params_per_town), 0, 0))(params, states, intents)
 
 
 def town_mesh(devices: list[jax.Device] | None = None) -> Mesh:
@@ -86,7 +132,8 @@ class Runner:
     Call it with `(params, states, memory, given=None)`; `given` is a tree with leading axes [num_ticks, towns].
     It returns `(states, memory, totals, series)`: totals per town over the chunk, and measures a tick averaged
     over towns; both are None with `measure=False`. `block` is the number of towns that run together, by default as
-    many as a level-2 cache holds. `states` and `memory` are donated: use the returned ones.
+    many as a level-2 cache holds. `states` and `memory` are donated: use the returned ones. `params_per_town` is False
+    (all towns share the parameters), True (every leaf has a town axis) or the tree of a `sweep`.
     """
 
     def __init__(
@@ -97,20 +144,20 @@ class Runner:
         measure: bool = True,
         block: int | None = None,
         mesh: Mesh | None = None,
-        params_per_town: bool = False,
+        params_per_town: Any = False,
     ) -> None:
         self.num_ticks = num_ticks
         self._policy = policy
         self._measure = measure
         self._block = block
-        self._params_axis = 0 if params_per_town else None
+        self._params_axes = params_axes(params_per_town)
         run: Callable[..., Any] = self._run
         if mesh is not None:
             towns, everywhere = PartitionSpec(AXIS), PartitionSpec()
             run = jax.shard_map(
                 self._run,
                 mesh=mesh,
-                in_specs=(towns if params_per_town else everywhere, towns, towns, PartitionSpec(None, AXIS)),
+                in_specs=(self._params_specs(), towns, towns, PartitionSpec(None, AXIS)),
                 out_specs=(towns, towns, towns, everywhere),
                 check_vma=False,
             )
@@ -127,6 +174,14 @@ class Runner:
         """Return the compiled chunk, for its text and cost analysis."""
         return self._jitted.lower(params, states, memory, given).compile()
 
+    def _params_specs(self) -> Any:
+        """Return how the parameters lie on the mesh: by town where they differ, everywhere where they are shared."""
+
+        def spec(axis: int | None) -> PartitionSpec:
+            return PartitionSpec() if axis is None else PartitionSpec(AXIS)
+
+        return jax.tree.map(spec, self._params_axes, is_leaf=lambda axis: axis is None)
+
     def _run(self, params: Params, states: TownState, memory: Any, given: Any) -> tuple[Any, ...]:
         num_towns = states.clock.tick.shape[0]
         most = self._block or max(1, BLOCK_BYTES // town_bytes(states))
@@ -140,11 +195,11 @@ class Runner:
 
         def block(part: tuple[Any, ...]) -> tuple[Any, ...]:
             index, some_params, some_states, some_memory = part
-            some_params = params if self._params_axis is None else some_params
             here = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, index * size, size, axis=1), given)
-            return self._run_block(some_params, some_states, some_memory, here)
+            return self._run_block(restore(some_params), some_states, some_memory, here)
 
-        per_town = None if self._params_axis is None else jax.tree.map(split, params)
+        per_town, restore = split_params(self._params_axes, params)
+        per_town = jax.tree.map(split, per_town)
         blocks = jnp.arange(num_towns // size, dtype=jnp.int32)
         parts = (blocks, per_town, jax.tree.map(split, states), jax.tree.map(split, memory))
         states, memory, sums, series = jax.lax.map(block, parts)
@@ -157,7 +212,7 @@ class Runner:
 
     def _run_block(self, params: Params, states: TownState, memory: Any, given: Any) -> tuple[Any, ...]:
         """Scan the ticks of one block of towns."""
-        axes = (self._params_axis, 0, 0, 0)
+        axes = (self._params_axes, 0, 0, 0)
         shape = jax.eval_shape(jax.vmap(self._step, in_axes=axes), params, states, memory, _first(given))
         sums = None
         if self._measure:

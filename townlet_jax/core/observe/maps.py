@@ -86,9 +86,7 @@ def _compact(
     return jnp.minimum(_write(ground, cells, values), most)
 
 
-def _cells(
-    spec: Spec, channel: str, offset: Int[Array, "A A 2"], shown: Bool[Array, "A A"]
-) -> Int[Array, "A A"]:
+def _cells(spec: Spec, channel: str, offset: Int[Array, "A A 2"], shown: Bool[Array, "A A"]) -> Int[Array, "A A"]:
     """Return the cells in which things are shown in a channel; far out of range where they are not."""
     side = layout.window(spec)
     radius, first = (side - 1) // 2, layout.channels(spec).index(channel) * side * side
