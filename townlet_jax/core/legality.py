@@ -18,6 +18,7 @@ from townlet_jax.core.systems import affordances, perturbations, queues
 
 _IS_HOME = 13  # fact ids that depend on the object: this one, the goods, and the first after the goods
 _OBJECT_FACTS = 4
+_UNROLLED = 8  # objects in reach that are compared without a loop
 STEP_X = (0, 1, 0, -1)  # by Direction
 STEP_Y = (-1, 0, 1, 0)
 
@@ -62,20 +63,73 @@ def outlook(params: Params, state: TownState) -> Outlook:
 
 def mask(params: Params, state: TownState, look: Outlook) -> Bool[Array, "A X"]:
     """Tell for each slot which flat actions are legal; waiting always is, for a dead slot nothing else is."""
-    num_agents, num_affordances = state.roster.alive.shape[0], params.affordances.duration.shape[0]
+    num_agents = state.roster.alive.shape[0]
     directions = jnp.broadcast_to(jnp.arange(4, dtype=jnp.int32), (num_agents, 4))
-    rows = jnp.arange(num_affordances, dtype=jnp.int32)
-    objects = jax.vmap(lambda k: best_object(params, state, look, jnp.full(num_agents, k)), out_axes=1)(rows)
     return jnp.concatenate(
         [
             jnp.ones((num_agents, 1), bool),
             can_move(params, state, look, directions),
-            can_use(params, state, look, objects, jnp.broadcast_to(rows, objects.shape)),
+            uses(params, state, look),
             can_leave(state, look)[:, None],
             can_chat(state, look)[:, None],
         ],
         axis=1,
     )
+
+
+def uses(params: Params, state: TownState, look: Outlook) -> Bool[Array, "A K"]:
+    """Tell which affordances may be used, each on its best object: `can_use` for all of them in one pass.
+
+    The objects in reach of an agent are taken one after the other; each is held against all affordances, and the
+    best so far stays, so that nothing is looked up for pairs that do not meet.
+    """
+    table, near = params.affordances, choose.reachable(params, state.roster.position)
+    keys, open_type, ready = choose.object_keys(
+        params, state.queues, state.roster.position, look.closed, near, look.tick
+    )
+    wanted = jnp.where(table.object_type == NOBODY, NOBODY - 1, table.object_type)
+    asked = (near == state.queues.holding[:, None]) | (arrays.take(look.crowd, near, 0) == 0)
+    met = _met(params, look, near)
+    target = jnp.maximum(near, 0)
+    found = (
+        keys,
+        jnp.where(ready, open_type, NOBODY),
+        asked,
+        params.world.capacity[target],
+        state.economy.stock[target],
+        met,
+    )
+
+    def hold_against(best: tuple[Array, Array], item: tuple[Array, ...]) -> tuple[tuple[Array, Array], None]:
+        key, kind, is_asked, capacity, stock, conditions = item
+        stocked = capacity[:, None] >= table.slot_use
+        for good in range(table.consume.shape[1]):
+            stocked = stocked & (stock[:, None, good] >= table.consume[:, good])
+        better = (kind[:, None] == wanted) & (key[:, None] < best[0])
+        fits = stocked & (conditions | ~is_asked[:, None])
+        return (jnp.where(better, key[:, None], best[0]), jnp.where(better, fits, best[1])), None
+
+    shape = (near.shape[0], wanted.shape[0])
+    nothing = (jnp.full(shape, arrays.LARGEST, jnp.int32), jnp.zeros(shape, bool))
+    items = jax.tree.map(lambda column: jnp.swapaxes(column, 0, 1), found)
+    (_, fits), _ = jax.lax.scan(hold_against, nothing, items, unroll=min(near.shape[1], _UNROLLED))
+    able = (state.roster.alive & ~look.busy)[:, None] & look.supplied
+    return able & fits & _affords(state, jnp.broadcast_to(look.cost, shape))
+
+
+def _met(params: Params, look: Outlook, near: Int[Array, "A R"]) -> Bool[Array, "A R K"]:
+    """Tell for which objects in reach and affordances the preconditions hold."""
+    shape = (*near.shape, params.affordances.duration.shape[0])
+    if not params.affordances.facts:
+        return jnp.ones(shape, bool)
+    if not concern_objects(params):
+        return jnp.broadcast_to(conditions(params, look)[:, None, :, 0], shape)
+    rows = jnp.arange(shape[2], dtype=jnp.int32)
+
+    def at(target: Int[Array, "A"], k: Int[Array, ""]) -> Bool[Array, "A"]:
+        return _conditions(params, look, target, jnp.full_like(target, k))
+
+    return jax.vmap(lambda target: jax.vmap(lambda k: at(target, k), out_axes=1)(rows), in_axes=1, out_axes=1)(near)
 
 
 def best_object(params: Params, state: TownState, look: Outlook, affordance: Int[Array, "A"]) -> Int[Array, "A"]:
