@@ -14,6 +14,7 @@ README = CHECKOUT / "README.md"
 BEGIN, END = "<!-- benchmarks:begin (made by `make docs`) -->", "<!-- benchmarks:end -->"
 TITLES = {
     "tick": "One tick, all systems on",
+    "environment": "The environment: observations written and read in every tick, episodes, accounting",
     "shape": "Larger towns, 65,536 agents in all",
     "compile": "Compiling a chunk of the tick, one core, 64 towns",
     "floor": "What the machine can do at most",
@@ -29,6 +30,14 @@ COLUMNS = {  # title: (key, format), a benchmark
         ("observation bytes an agent", "observation_bytes_per_agent", "{:,}"),
         ("share of the bandwidth floor", "floor_share", "{:.1%}"),
         ("HLO instructions", "hlo_instructions", "{:,}"),
+    ),
+    "environment": (
+        ("towns x agents, policy, observations", "line", "{}"),
+        ("agent-ticks/s", "agent_ticks_per_s", "{:,.0f}"),
+        ("cost", "cost", "{:.2f}x"),
+        ("compile s", "compile_seconds", "{:.1f}"),
+        ("observation bytes an agent", "observation_bytes_per_agent", "{:,}"),
+        ("share of the bandwidth floor", "floor_share", "{:.1%}"),
     ),
     "shape": (
         ("towns x agents, policy", "line", "{}"),

@@ -11,13 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from townlet_jax import runtime
-from townlet_jax.bench import compiling, floor, shape
+from townlet_jax.bench import compiling, environment, floor, shape
 from townlet_jax.bench.record import Record, append, default_file, provenance
 from townlet_jax.bench.tick import POLICIES, Line, default_ticks, measure_line
 from townlet_jax.config import Config, build, load
 from townlet_jax.run import RunError
 
-NAMES = ("tick", "shape", "compile", "floor", "quick")
+NAMES = ("tick", "environment", "shape", "compile", "floor", "quick")
 TOWNS = (1, 64, 1024, 8192)
 QUICK_LINES = ((1, "drawn"), (8192, "drawn"), (8192, "random"), (1, "scripted"), (8192, "scripted"))
 COLUMNS = (  # title, key, format
@@ -27,6 +27,7 @@ COLUMNS = (  # title, key, format
     ("cost", "cost", "{:.2f}x"),
     ("compile", "compile_seconds", "{:.1f} s"),
     ("B/town", "state_bytes_per_town", "{:,}"),
+    ("B/agent", "observation_bytes_per_agent", "{:,}"),
     ("floor", "floor_share", "{:.1%}"),
     ("cold", "cold_seconds", "{:.1f} s"),
     ("warm", "warm_seconds", "{:.1f} s"),
@@ -102,6 +103,9 @@ def measured(request: Request, config: Config) -> Iterator[Record]:
         for towns, policy in lines(request):
             ticks = request.ticks or default_ticks(towns)
             yield measure_line(built, Line(towns=towns, policy=policy, ticks=ticks, measure=request.measure))
+    if request.name in ("environment", "quick"):
+        towns = request.towns[0] if request.towns else TOWNS[-1]
+        yield from environment.run(config, towns=towns, ticks=request.ticks or default_ticks(towns))
     if request.name in ("shape", "quick"):
         largest = request.agents or (shape.LARGEST_BY_DEFAULT if request.name == "shape" else 64)
         policy = request.policies[0] if request.policies else "drawn"

@@ -60,9 +60,9 @@ def matmul_peak() -> float:
     return 2 * rows * MATRIX**3 / timing.median
 
 
-def share(state_bytes: int, seconds_per_tick: float) -> float:
-    """Return the time of one pass over the state (read and written) as a share of the time of a tick."""
-    return 2 * state_bytes / copy_bandwidth() / seconds_per_tick
+def share(state_bytes: int, seconds_per_tick: float, *, written: int = 0) -> float:
+    """Return the time of one pass over the state (read and written) and of what is written beside it, of a tick's."""
+    return (2 * state_bytes + written) / copy_bandwidth() / seconds_per_tick
 
 
 def run() -> list[Record]:

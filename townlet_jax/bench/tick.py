@@ -47,7 +47,7 @@ def measure_line(built: Built, line: Line) -> Record:
     ticks = line.ticks
     given = None
     if line.policy == "drawn":
-        ticks = max(1, min(ticks, LONGEST_GIVEN // (4 * line.towns * num_agents)))
+        ticks = longest(ticks, line.towns, num_agents)
         given = fleet.placed_ticks(drawn(ticks, line.towns, num_agents, built.spec.num_actions))
     bytes_per_town = state_bytes(fleet.states) // line.towns
     call = fleet.compiled(ticks, given)
@@ -92,6 +92,11 @@ def measure_line(built: Built, line: Line) -> Record:
 def default_ticks(towns: int) -> int:
     """Return a length of chunk at which neither the call nor the patience of the reader dominates."""
     return max(25, min(1000, 409_600 // towns))
+
+
+def longest(ticks: int, towns: int, num_agents: int) -> int:
+    """Return how many ticks of drawn actions are held at once, at most `ticks`."""
+    return max(1, min(ticks, LONGEST_GIVEN // (4 * towns * num_agents)))
 
 
 def policy_of(name: str) -> batch.Policy:
