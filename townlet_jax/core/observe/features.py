@@ -21,6 +21,7 @@ KIND_HASH = tuple(
 Columns = list[Float[Array, "A"] | Float[Array, "A n"]]
 
 
+@arrays.unit
 def features(
     spec: Spec,
     params: Params,
@@ -48,9 +49,9 @@ def features(
         columns += _town(params, seen)
     if spec.action_space == "options":
         columns.append(_one_hot(option, range(len(Option))))
-    wide = [column if column.ndim == 2 else column[:, None] for column in columns]
-    stacked = jnp.concatenate([column.astype(jnp.float32) for column in wide], axis=1)
-    return jnp.where(seen.roster.alive[:, None], stacked, 0.0)
+    alive = seen.roster.alive[:, None]
+    wide = (column if column.ndim == 2 else column[:, None] for column in columns)
+    return jnp.concatenate([jnp.where(alive, column.astype(jnp.float32), 0.0) for column in wide], axis=1)
 
 
 def norm(params: Params, value: Float[Array, "A"] | Int[Array, "A"], scale: Float[Array, ""]) -> Float[Array, "A"]:
