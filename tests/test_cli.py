@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from townlet_jax import cli, cli_run, run, runtime
+from townlet_jax import cli, files, run, runtime
 from townlet_jax.bench import command as bench_command
 from townlet_jax.bench import record
 from townlet_jax.config import build, load
@@ -118,7 +118,7 @@ def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "default", "--out", "/proc/nowhere"], ["/proc/nowhere", "cannot be written"]),
         (["config", "check", "no_such.yaml"], ["no_such.yaml"]),
         (["config", "nonsense"], ["nonsense"]),
-        (["bench", "nonsense"], ["nonsense", "tick, shape, compile, floor"]),
+        (["bench", "nonsense"], ["nonsense", "tick, environment, shape, compile, floor"]),
         (["bench", "tick", "--towns", "0"], ["--towns is 0"]),
         (["bench", "tick", "--policy", "idle"], ["idle", "drawn, random, scripted"]),
         (["bench", "tick", "--out", "/no/such/folder/file"], ["/no/such/folder"]),
@@ -154,14 +154,14 @@ def test_a_bad_configuration_leaves_no_folder_behind(tmp_path: Path) -> None:
 
 def test_an_old_summary_survives_a_failed_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "summary.json"
-    cli_run.write_atomically(target, "old")
+    target.write_text("old")
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(run.RunError, match="No space left"):
-        cli_run.write_atomically(target, "new")
+    with pytest.raises(run.RunError, match="No space left"), files.replacing(target) as file:
+        file.write(b"new")
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
 

@@ -12,12 +12,12 @@ RANKS = (
     {"core"},
     {"policy", "env", "stability"},
     {"config"},
-    {"runtime", "session", "snapshots", "evaluate", "run", "report"},
+    {"runtime", "session", "snapshots", "evaluate", "run", "report", "files", "watch", "recording", "replay"},
     {"telemetry"},
     {"console"},
     {"ui"},
     {"bench"},
-    {"cli", "cli_config", "cli_run"},
+    {"cli", "cli_config", "cli_run", "cli_render", "cli_replay"},
 )
 
 

@@ -75,6 +75,92 @@ def run(
     raise typer.Exit(carry_out(request))
 
 
+Config = Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped one such as 'default'.")]
+Overrides = Annotated[list[str] | None, typer.Argument(help="Changes, such as economy.rent_per_day=3.")]
+Days = Annotated[float | None, typer.Option(help="Days to live; default 1, or the scenario's length.")]
+Ticks = Annotated[int | None, typer.Option(help="Ticks to live, instead of --days.")]
+Policy = Annotated[str | None, typer.Option(help="scripted, random, idle or schedule; default as in run.")]
+Seed = Annotated[int | None, typer.Option(help="Seed; default the configuration's.")]
+Town = Annotated[int, typer.Option(help="Which town of the seed.")]
+Picture = Annotated[
+    Path, typer.Option(help="File ending in .gif, .png, .svg, .txt or .ansi; - = text on the terminal.")
+]
+First = Annotated[int | None, typer.Option("--from", help="First tick of a film.")]
+Every = Annotated[int | None, typer.Option(help="Ticks between two pictures of a film; default: 150 pictures at most.")]
+Scale = Annotated[int | None, typer.Option(help="Pixels of a tile, 4 to 64.")]
+Overlay = Annotated[str, typer.Option(help="none or ties: friends and rivals as lines.")]
+
+
+@app.command()
+def render(
+    config: Config,
+    out: Picture,
+    overrides: Overrides = None,
+    days: Days = None,
+    ticks: Ticks = None,
+    policy: Policy = None,
+    seed: Seed = None,
+    town: Town = 0,
+    first: First = None,
+    every: Every = None,
+    scale: Scale = None,
+    overlay: Overlay = "none",
+) -> None:
+    """Draw a town: a film (GIF, or SVG with --from or --every) or its last tick."""
+    from townlet_jax import cli_render
+    from townlet_jax.ui.pictures import Order
+
+    subject = cli_render.Subject(
+        config=config, overrides=tuple(overrides or ()), days=days, ticks=ticks, policy=policy, seed=seed, town=town
+    )
+    order = Order(out=out, first=first, every=every, scale=scale, overlay=overlay)
+    raise typer.Exit(cli_render.render(subject, order))
+
+
+@app.command()
+def record(
+    config: Config,
+    out: Annotated[Path, typer.Option(help="File ending in .npz.")],
+    overrides: Overrides = None,
+    days: Days = None,
+    ticks: Ticks = None,
+    policy: Policy = None,
+    seed: Seed = None,
+    town: Town = 0,
+    every: Annotated[int, typer.Option(help="Ticks between two checkpoints.")] = 60,
+) -> None:
+    """Save what everybody in a town asks for, so that its life can be replayed."""
+    from townlet_jax import cli_render, cli_replay
+
+    subject = cli_render.Subject(
+        config=config, overrides=tuple(overrides or ()), days=days, ticks=ticks, policy=policy, seed=seed, town=town
+    )
+    raise typer.Exit(cli_replay.record(subject, out=out, every=every))
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="A recording that townlet record made.")],
+    out: Annotated[Path | None, typer.Option(help="Draw it, as render does.")] = None,
+    first: First = None,
+    last: Annotated[int | None, typer.Option("--to", help="Last tick that is drawn.")] = None,
+    every: Every = None,
+    scale: Scale = None,
+    overlay: Overlay = "none",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a sentence.")] = False,
+) -> None:
+    """Live a recorded run again, check that it is the same bit for bit, and draw any stretch of it."""
+    from townlet_jax import cli_replay
+    from townlet_jax.ui.pictures import Order
+
+    order = None
+    if out is not None:
+        order = Order(out=out, first=first, every=every, scale=scale, overlay=overlay)
+    span_given = first is not None or last is not None
+    request = cli_replay.ReplayRequest(file=file, order=order, last=last, span_given=span_given, json=json)
+    raise typer.Exit(cli_replay.play_again(request))
+
+
 @app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="tick, shape, compile, floor, or quick for a short round of all.")],

@@ -4,22 +4,16 @@ Progress and remarks go to stderr, results to stdout. With `--json` the last lin
 """
 
 import json
-import os
-import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from townlet_jax import report, run, runtime
+from townlet_jax import files, report, run, runtime
 from townlet_jax.config import Built, build, load
 from townlet_jax.core.batch import town_of
 from townlet_jax.ui import kpi_table, text_map
@@ -72,7 +66,8 @@ def carry_out(request: Request) -> int:
     if request.json:
         print(json.dumps(document, allow_nan=False), flush=True)
     if request.out is not None:
-        write_atomically(request.out / SUMMARY, json.dumps(document, indent=2, allow_nan=False) + "\n")
+        with files.replacing(request.out / SUMMARY) as file:
+            file.write((json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
     return verdict(plan, result)
 
 
@@ -151,61 +146,3 @@ def check_folder(folder: Path) -> None:
         raise run.RunError(
             f"--out {report.printable(str(folder))} cannot be written ({reason}); give a folder that can be."
         ) from error
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Put a file in place whole or not at all."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise run.RunError(
-            f"{report.printable(str(path))} could not be written ({error.strerror}); make room and run again."
-        ) from error
-
-
-@contextmanager
-def stoppable() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a wish to stop; the second one ends the process as usual."""
-    wished = [False]
-
-    def wish(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        wished[0] = True
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    before = signal.signal(signal.SIGINT, wish)
-    try:
-        yield lambda: wished[0]
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-class _Speed(ProgressColumn):
-    """The agent-ticks a second so far."""
-
-    def render(self, task: Task) -> Text:
-        """Return the speed, or what is going on before there is one."""
-        speed = task.fields["speed"]
-        return Text(f"{speed:,.0f} agent-ticks/s" if speed else "compiling", style="cyan")
-
-
-@contextmanager
-def progress_bar(plan: run.Plan, console: Console) -> Iterator[Callable[[run.Progress], None]]:
-    """Show how far a run is, on a terminal only."""
-    ticks = TextColumn("{task.completed:,.0f}/{task.total:,.0f} ticks")
-    columns = (ticks, BarColumn(), _Speed(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal or console.quiet) as bar:
-        task = bar.add_task("", total=plan.ticks, speed=0.0)
-
-        def advance(progress: run.Progress) -> None:
-            bar.update(task, completed=progress.ticks, speed=progress.agent_ticks / max(progress.seconds, 1e-9))
-
-        yield advance
