@@ -136,8 +136,8 @@ def measure(built: Built, *, towns: int, ticks: int, kind: str) -> Record:
 def consume(params: Params, moment: Moment, memory: Int[Array, ""]) -> Decision:
     """Play the drawn actions, and fold every bit of the observation into the memory."""
     del params
-    seen = moment.observation
-    return Decision(actions=moment.given, memory=memory ^ sum(_folded(leaf) for leaf in jax.tree.leaves(seen) if leaf.size))
+    seen = [leaf for leaf in jax.tree.leaves(moment.observation) if leaf.size]
+    return Decision(actions=moment.given, memory=memory ^ sum(map(_folded, seen)))
 
 
 def _folded(leaf: Array) -> Int[Array, ""]:

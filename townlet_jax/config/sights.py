@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from townlet_jax.config.errors import ProblemError
 from townlet_jax.config.layout import Layout
 from townlet_jax.config.schema import Config
 from townlet_jax.config.tables import Columns, Index
@@ -15,7 +16,8 @@ from townlet_jax.core.observe.layout import EMBEDDING, LANDMARKS, SHOWN_UTILITIE
 from townlet_jax.core.spec import Spec
 
 Floats = npt.NDArray[np.float32]
-Counts = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.uint8]
+MOST_CELLS = 2**28  # of all views together: 256 MB
 STEPS = np.array([[0, -1], [1, 0], [0, 1], [-1, 0], [0, 0]])  # (dx, dy) by direction; -1 takes the last: no way to go
 
 
@@ -28,7 +30,7 @@ def sights(config: Config, layout: Layout, index: Index, ground: World, spec: Sp
     return {
         "hint": np.stack([ways[kind][0] for kind in config.observation.hint_type], axis=2),
         "landmark": np.stack([ways[kind][1] for kind in LANDMARKS], axis=2),
-        "objects_near": near.sum(axis=(2, 3)).astype(np.int32),
+        "objects_near": near.sum(axis=(2, 3), dtype=np.int32),
         "view": _views(layout, near, spec),
         "identity": identities(spec.embedding_slots),
         "utility_shown": np.array(utilities, np.int32),
@@ -78,22 +80,30 @@ def _hint(vector: npt.NDArray[np.generic]) -> Floats:
     return np.maximum(np.stack([-dy, dy, dx, -dx], axis=2), 0)
 
 
-def _views(layout: Layout, near: Counts, spec: Spec) -> npt.NDArray[np.uint8]:
+def _views(layout: Layout, near: Counts, spec: Spec) -> Counts:
     """Return the maps around every tile, channels in the order of the observation, flat: what never changes of them."""
-    side = window(spec)
-    own = np.zeros(near.shape, np.int64)
-    own[..., side // 2, side // 2] = 1
-    walls = _windows(layout.blocked.astype(np.int64), side, 1) if spec.extended_features else np.zeros_like(near)
+    side, names = window(spec), channels(spec)
+    cells = near.size * len(names)
+    if cells > MOST_CELLS:
+        raise ProblemError(
+            ("spec", "compact_window" if spec.variant == "compact" else "local_window"),
+            f"is {side}, so the maps around {layout.width} x {layout.height} tiles with {len(names)} channels would "
+            f"have {cells} cells; at most {MOST_CELLS} are kept: take a smaller window or map",
+        )
+    own = np.zeros((side, side), np.uint8)
+    own[side // 2, side // 2] = 1
+    walls = _windows(layout.blocked.astype(np.uint8), side, 1) if spec.extended_features else np.zeros_like(near)
     grids = {
-        "self": own,
-        "objects": np.minimum(near, 255 if spec.variant == "compact" else 1),
+        "self": np.broadcast_to(own, near.shape),
+        "objects": near,
         "walls": walls,
-        "walkable": (own + near + walls == 0).astype(np.int64),
+        "walkable": (own == 0) & (near == 0) & (walls == 0),
     }
     for name in spec.object_channels:
-        grids[f"object:{name}"] = np.minimum(_windows(_counts(layout, (name,)), side, 0), 255)
-    empty = np.zeros_like(near)
-    rows = np.stack([grids.get(name, empty) for name in channels(spec)], axis=2).astype(np.uint8)
+        grids[f"object:{name}"] = _windows(_counts(layout, (name,)), side, 0)
+    rows = np.zeros((layout.height, layout.width, len(names), side, side), np.uint8)
+    for place, name in enumerate(names):
+        rows[:, :, place] = grids.get(name, 0)
     return rows.reshape(layout.height, layout.width, -1)
 
 
@@ -102,8 +112,8 @@ def _of(layout: Layout, kind: str) -> list[int]:
 
 
 def _counts(layout: Layout, kinds: Sequence[str]) -> Counts:
-    """Return how many objects of some types stand on each tile."""
-    counts = np.zeros((layout.height, layout.width), np.int64)
+    """Return how many objects of some types stand on each tile: one or none."""
+    counts = np.zeros((layout.height, layout.width), np.uint8)
     for item in layout.objects:
         if item.type in kinds:
             counts[item.tile[1], item.tile[0]] += 1

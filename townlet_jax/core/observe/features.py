@@ -5,7 +5,7 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from townlet_jax.core import arrays, choose, personality
 from townlet_jax.core.enums import NEVER, NOBODY, Counter, Direction, Kind, Option, Phase, ShiftFlag
@@ -18,7 +18,7 @@ from townlet_jax.core.systems import economy, employment, perturbations, queues
 KIND_HASH = tuple(
     int.from_bytes(hashlib.blake2s(kind.name.lower().encode()).digest()[:4], "little") / 2**32 for kind in Kind
 )
-Columns = list[Float[Array, "A"] | Float[Array, "A n"]]
+Columns = list[Shaped[Array, "A"] | Shaped[Array, "A n"]]
 
 
 @arrays.unit
@@ -57,7 +57,12 @@ def features(
 def norm(params: Params, value: Float[Array, "A"] | Int[Array, "A"], scale: Float[Array, ""]) -> Float[Array, "A"]:
     """Return clip(value / scale, ±feature_clip)."""
     clip = params.observation.feature_clip
-    return jnp.clip(value.astype(jnp.float32) / scale, -clip, clip)
+    return jnp.clip(share(value, scale), -clip, clip)
+
+
+def share(value: Shaped[Array, "*n"], whole: Shaped[Array, ""]) -> Float[Array, "*n"]:
+    """Return value / whole, by a reciprocal taken once: so a town gives the same bits alone and in a batch."""
+    return value.astype(jnp.float32) * arrays.settled(1.0 / whole.astype(jnp.float32))
 
 
 def _one_hot(code: Int[Array, "A"], codes: range | tuple[int, ...]) -> Float[Array, "A n"]:
@@ -75,12 +80,11 @@ def _self(
 ) -> Columns:
     """Return features 0-24: needs, purse, work, time, identity, rivals, the last action, engagement."""
     scales, roster, jobs, tally = params.observation, seen.roster, seen.employment, seen.tally
-    angle = 2 * math.pi * tick_of_day.astype(jnp.float32) / params.clock.ticks_per_day.astype(jnp.float32)
+    angle = arrays.settled(share(tick_of_day, params.clock.ticks_per_day.astype(jnp.float32) / (2 * math.pi)))
     everybody = jnp.ones(roster.alive.shape, jnp.float32)
     shown = _one_hot(jobs.phase, layout.SHOWN_PHASES)
     before = (jobs.phase == Phase.IDLE) | (jobs.phase == Phase.AWAIT)
     slot = seen.embeddings.slot
-    day_share = seen.clock.episode_tick.astype(jnp.float32) / params.clock.ticks_per_day.astype(jnp.float32)
     acted = roster.last_ticks > 0
     return [
         seen.needs.level,
@@ -95,7 +99,7 @@ def _self(
         shown,
         jnp.where(slot == NOBODY, 0.0, slot.astype(jnp.float32) / num_slots),
         resets,
-        jnp.clip(day_share, 0.0, 1.0),
+        jnp.clip(share(seen.clock.episode_tick, params.clock.ticks_per_day), 0.0, 1.0),
         _largest(seen.ties.rivalry),
         norm(params, arrays.count(avoids), scales.count_scale),
         jnp.where(acted, arrays.take(jnp.asarray(KIND_HASH, jnp.float32), roster.last_kind, 0.0), 0.0),
@@ -106,13 +110,13 @@ def _self(
     ]
 
 
-def _largest(values: Float[Array, "A A"]) -> Float[Array, "A"]:
+def _largest(values: Float[Array, "A n"]) -> Float[Array, "A"]:
     """Return the largest of each row of values >= 0, compared as the integers they are stored as."""
     bits = jax.lax.bitcast_convert_type(values, jnp.int32)
     return jax.lax.bitcast_convert_type(jnp.max(bits, axis=-1), jnp.float32)
 
 
-def _at(table: Float[Array, "H C *n"], seen: TownState) -> Float[Array, "A *n"]:
+def _at(table: Shaped[Array, "H C *n"], seen: TownState) -> Shaped[Array, "A *n"]:
     return table[seen.roster.position[:, 1], seen.roster.position[:, 0]]
 
 
@@ -145,7 +149,7 @@ def _landmarks(params: Params, seen: TownState) -> Columns:
     """Return direction and distance of the nearest fridge, stove, bed and shower."""
     found = _at(params.observation.landmark, seen)
     clip = params.observation.feature_clip
-    distance = jnp.clip(found[..., 2:] / params.observation.distance_scale, -clip, clip)
+    distance = jnp.clip(share(found[..., 2:], params.observation.distance_scale), -clip, clip)
     return [jnp.concatenate([found[..., :2], distance], axis=-1).reshape(found.shape[0], -1)]
 
 
@@ -189,8 +193,7 @@ def _work_and_rest(
     place = (queues.places(lines) + 1).astype(jnp.float32) / num_agents
     table = employment.timetable(params, seen.employment, tick_of_day=tick_of_day)
     is_open = table.has_job & (seen.employment.shift_start_tick != NEVER) & (table.since < table.length)
-    per_day = params.clock.ticks_per_day.astype(jnp.float32)
-    unpaid = seen.economy.unpaid_days.astype(jnp.float32)
+    per_day = params.clock.ticks_per_day
     sites, homes = params.world.tile.shape[0], params.world.tile.shape[0] + params.world.site_tile.shape[0]
     return [
         table.has_job,
@@ -200,9 +203,9 @@ def _work_and_rest(
         seen.clock.tick + 1 >= seen.ties.chat_ready_tick,
         rival_there,
         jnp.where(lines.waiting != NOBODY, place, 0.0),
-        unpaid / jnp.maximum(params.economy.max_unpaid_days, 1).astype(jnp.float32),
-        jnp.where(table.has_job & ~is_open, table.until.astype(jnp.float32) / per_day, 0.0),
-        jnp.where(is_open, (table.length - 1 - table.since).astype(jnp.float32) / per_day, 0.0),
+        share(seen.economy.unpaid_days, jnp.maximum(params.economy.max_unpaid_days, 1)),
+        jnp.where(table.has_job & ~is_open, share(table.until, per_day), 0.0),
+        jnp.where(is_open, share(table.length - 1 - table.since, per_day), 0.0),
         *_way(params, seen, jnp.where(table.has_job, sites + table.row, NOBODY)),
         *_way(params, seen, homes + seen.roster.home),
     ]
@@ -224,10 +227,9 @@ def _town(params: Params, seen: TownState) -> Columns:
     now = economy.basket_cost(params.economy, seen.controls.price * factor)
     level = jnp.where(usual > 0, now / jnp.where(usual > 0, usual, 1.0) - 1.0, 0.0)
     everybody = jnp.ones(seen.roster.alive.shape, jnp.float32)
-    faint_ticks = jnp.maximum(params.lifecycle.faint_ticks, 1).astype(jnp.float32)
     shown = [arrays.take(utility_on, index, True) for index in params.observation.utility_shown]
     return [
-        *(works * everybody for works in shown),
+        *(works.astype(jnp.float32) * everybody for works in shown),
         level * everybody,
-        seen.lifecycle.faint_streak.astype(jnp.float32) / faint_ticks,
+        share(seen.lifecycle.faint_streak, jnp.maximum(params.lifecycle.faint_ticks, 1)),
     ]

@@ -23,7 +23,7 @@ class Surroundings(Pytree):
     offset: Int[Array, "A A 2"]  # column's tile minus row's tile (x, y)
     person: Bool[Array, "A"]  # alive: may be seen
     held: Int[Array, "A A 2"]  # tile of the object that column holds minus row's tile
-    holds: Bool[Array, "A"]  # the first holder of an object on its tile
+    holds: Bool[Array, "A"]  # holds an object; no two stand on one tile
 
 
 @arrays.unit
@@ -31,19 +31,12 @@ def surroundings(params: Params, seen: TownState) -> Surroundings:
     """Measure the way from everybody to everybody and to all held objects."""
     position, holding = seen.roster.position, seen.queues.holding
     tile = params.world.tile[jnp.maximum(holding, 0)]
-    slots = arrays.indices(holding)
-    holds = holding != NOBODY
-    twin = _same(tile) & holds[None, :] & (slots[None, :] < slots[:, None])
     return Surroundings(
         offset=position[None, :] - position[:, None],
         person=seen.roster.alive,
         held=tile[None, :] - position[:, None],
-        holds=holds & ~jnp.any(twin, axis=-1),
+        holds=holding != NOBODY,
     )
-
-
-def _same(tile: Int[Array, "A 2"]) -> Bool[Array, "A A"]:
-    return jnp.all(tile[:, None] == tile[None, :], axis=-1)
 
 
 def within(offset: Int[Array, "A A 2"], radius: int) -> Bool[Array, "A A"]:
