@@ -162,8 +162,44 @@ def replay(
 
 
 @app.command()
+def evaluate(
+    overrides: Overrides = None,
+    config: Annotated[str, typer.Option(help="A YAML file, or the name of a shipped one.")] = "default",
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help="scripted, random, idle or schedule; once for each, the first is the baseline."),
+    ] = None,
+    towns: Annotated[int, typer.Option(help="Number of towns: the sample.")] = 64,
+    days: Days = None,
+    ticks: Ticks = None,
+    seed: Seed = None,
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 2000,
+    out: Annotated[Path | None, typer.Option(help="Folder for evaluation.json and evaluation.png.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+) -> None:
+    """Compare policies on the same towns: every key figure with its interval, and which differences are real."""
+    from townlet_jax import cli_evaluate
+
+    request = cli_evaluate.Request(
+        config=config,
+        overrides=tuple(overrides or ()),
+        policies=tuple(policy or ("scripted", "random")),
+        towns=towns,
+        days=days,
+        ticks=ticks,
+        seed=seed,
+        resamples=resamples,
+        out=out,
+        json=json,
+    )
+    raise typer.Exit(cli_evaluate.carry_out(request))
+
+
+@app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="tick, shape, compile, floor, or quick for a short round of all.")],
+    name: Annotated[
+        str, typer.Argument(help="tick, environment, shape, compile, floor, or quick for a short round of all.")
+    ],
     towns: Annotated[list[int] | None, typer.Option(help="Number of towns (tick); may be repeated.")] = None,
     agents: Annotated[int | None, typer.Option(help="Agents a town (tick); agents a town up to which (shape).")] = None,
     policy: Annotated[list[str] | None, typer.Option(help="drawn, random or scripted; may be repeated.")] = None,

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from townlet_jax import files, report, run, runtime
+from townlet_jax.cli_progress import progress_bar, stoppable
 from townlet_jax.config import Built, build, load
 from townlet_jax.core.batch import town_of
 from townlet_jax.ui import kpi_table, text_map
