@@ -29,7 +29,7 @@ def with_shapes() -> list[str]:
     """Return the modules whose annotations are run: all array code, but for protocols that cannot be checked."""
     package = ROOT / "townlet_jax"
     names = []
-    for path in sorted([*(package / "core").rglob("*.py"), *(package / "policy").rglob("*.py")]):
+    for path in sorted(path for part in ("core", "policy", "env") for path in (package / part).rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         if "(Protocol)" not in text or "@runtime_checkable" in text:
             names.append(".".join(path.relative_to(ROOT).with_suffix("").parts))

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int, Key
+from jaxtyping import Array, Bool, Int, Key, Shaped
 
 from townlet_jax.core import arrays
 from townlet_jax.core.observe.observation import Observation
@@ -46,9 +46,11 @@ class AutoReset:
     disabled: the town goes on after its truncation.
     """
 
-    def __init__(self, env: Environment, mode: Mode) -> None:
+    def __init__(self, env: Environment, mode: Mode | str) -> None:
         if mode not in get_args(Mode):
-            raise ValueError(f"The mode of AutoReset is {mode!r}, but must be one of {', '.join(get_args(Mode))}.")
+            raise ValueError(
+                f"The mode of AutoReset is {mode!r}, but must be one of {', '.join(get_args(Mode))}; choose one."
+            )
         self._env = env
         self.mode = mode
 
@@ -57,12 +59,12 @@ class AutoReset:
         """Return the sizes and flags of the town."""
         return self._env.spec
 
-    def reset(self, key: Key[Array, ""], params: Params) -> tuple[EpisodeState, TimeStep]:
+    def reset(self, key: Shaped[Array, "..."], params: Params) -> tuple[EpisodeState, TimeStep]:
         """Return the first episode; its town has the key that is given."""
         inner, timestep = self._env.reset(key, params)
         return EpisodeState(inner=inner, key=key, episode=jnp.int32(0)), timestep
 
-    def step(self, state: EpisodeState, actions: Int[Array, "A"], params: Params) -> tuple[EpisodeState, TimeStep]:
+    def step(self, state: EpisodeState, actions: Shaped[Array, "..."], params: Params) -> tuple[EpisodeState, TimeStep]:
         """Execute one tick, or begin the next episode; what a reset costs is paid only where one is due."""
         inner, timestep = self._env.step(state.inner, actions, params)
         if self.mode == "disabled":

@@ -5,8 +5,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, PartitionSpec
-from jaxtyping import Array, Bool, Int, Key
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Bool, Shaped
 
 from townlet_jax.core import batch
 from townlet_jax.core.params import Params
@@ -20,7 +20,7 @@ TOWNS = PartitionSpec(batch.AXIS)
 class BatchEnv:
     """An environment over many towns that share parameters, or have some of their own (`params_per_town`).
 
-    `params_per_town` is False (all shared), True (every leaf has a town axis) or a tree of `core.batch.varied`.
+    `params_per_town` is False (all shared), True (every leaf has a town axis) or the tree of a `core.batch.sweep`.
     With a mesh (`core.batch.town_mesh`) the towns are split over its devices, and nothing is sent between them.
     Both functions are compiled once for each shape, and may be called within other compiled functions.
     """
@@ -31,8 +31,8 @@ class BatchEnv:
         self.params_axes = batch.params_axes(params_per_town)
         reset = jax.vmap(env.reset, in_axes=(0, self.params_axes))
         step = jax.vmap(env.step, in_axes=(0, 0, self.params_axes))
-        self._reset = jax.jit(self.over_devices(reset, (TOWNS, self.params_specs), (TOWNS, TOWNS)))
-        self._step = jax.jit(self.over_devices(step, (TOWNS, TOWNS, self.params_specs), (TOWNS, TOWNS)))
+        self._reset = self._compiled(reset, (TOWNS, self.params_specs))
+        self._step = self._compiled(step, (TOWNS, TOWNS, self.params_specs))
 
     @property
     def params_specs(self) -> Any:
@@ -42,6 +42,13 @@ class BatchEnv:
             return PartitionSpec() if axis is None else TOWNS
 
         return jax.tree.map(lie, self.params_axes, is_leaf=lambda axis: axis is None)
+
+    def _compiled(self, function: Callable[..., Any], given: tuple[Any, ...]) -> Callable[..., Any]:
+        mesh = self.mesh
+        if mesh is None:
+            return jax.jit(function)
+        placed = jax.tree.map(lambda spec: NamedSharding(mesh, spec), given)
+        return jax.jit(self.over_devices(function, given, TOWNS), in_shardings=placed)
 
     def over_devices(self, function: Callable[..., Any], given: Any, made: Any) -> Callable[..., Any]:
         """Return the function as each device runs it on its own towns; `given` and `made` are partition specs."""
@@ -58,7 +65,7 @@ class BatchEnv:
         """Return which actions may succeed next."""
         return choices(timestep.observation)
 
-    def reset(self, key: Key[Array, ""] | int, params: Params, num_towns: int) -> tuple[Any, TimeStep]:
+    def reset(self, key: Shaped[Array, "..."] | int, params: Params, num_towns: int) -> tuple[Any, TimeStep]:
         """Return new towns; town i has the key fold_in(key, i). A seed stands for its key."""
         devices = 1 if self.mesh is None else self.mesh.size
         if num_towns < 1 or num_towns % devices:
@@ -70,7 +77,7 @@ class BatchEnv:
         state, timestep = self._reset(keys, params)
         return state, timestep
 
-    def step(self, state: Any, actions: Int[Array, "T A"], params: Params) -> tuple[Any, TimeStep]:
+    def step(self, state: Any, actions: Shaped[Array, "..."], params: Params) -> tuple[Any, TimeStep]:
         """Execute one tick in every town."""
         num_towns = state.town.clock.tick.shape[0]
         actions = arguments.checked_actions(actions, (num_towns, self.spec.num_agents))

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol, runtime_checkable
 
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from townlet_jax.core.observe.observation import Observation
 from townlet_jax.core.outcomes import Measures
@@ -41,10 +41,10 @@ class Environment(Protocol):
     def spec(self) -> Spec:
         """Return the sizes and flags of the town."""
 
-    def reset(self, key: Key[Array, ""], params: Params) -> tuple[Any, TimeStep]:
+    def reset(self, key: Shaped[Array, "..."], params: Params) -> tuple[Any, TimeStep]:
         """Return a new town and what its agents see."""
 
-    def step(self, state: Any, actions: Array, params: Params) -> tuple[Any, TimeStep]:
+    def step(self, state: Any, actions: Shaped[Array, "..."], params: Params) -> tuple[Any, TimeStep]:
         """Execute one tick."""
 
 

@@ -56,7 +56,7 @@ class Standing(Pytree):
 
     state: Any
     observation: Observation
-    fresh: Bool[Array, "T A"]
+    fresh: Bool[Array, "*towns A"]
     memory: Any
 
 

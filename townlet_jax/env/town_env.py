@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from townlet_jax.core import actions as intents_of
-from townlet_jax.core import town as towns
+from townlet_jax.core.actions import waiting
 from townlet_jax.core.enums import Option
 from townlet_jax.core.observe.observation import Observation, observe
 from townlet_jax.core.outcomes import Measures, TickOutput
@@ -15,6 +14,7 @@ from townlet_jax.core.params import Params
 from townlet_jax.core.spec import Spec
 from townlet_jax.core.state import TownState
 from townlet_jax.core.tick import tick
+from townlet_jax.core.town import init
 from townlet_jax.env import acting, arguments
 from townlet_jax.env.records import EnvState, TimeStep, choices
 
@@ -48,9 +48,9 @@ class TownEnv:
         """Return which actions may succeed next; the first one, to wait or to idle, always may."""
         return choices(timestep.observation)
 
-    def reset(self, key: Key[Array, ""], params: Params) -> tuple[EnvState, TimeStep]:
+    def reset(self, key: Shaped[Array, "..."], params: Params) -> tuple[EnvState, TimeStep]:
         """Return a new town and what its agents see; the same key gives the same town."""
-        return self.enter(towns.init(self._spec, params, arguments.checked_key(key)), params)
+        return self.enter(init(self._spec, params, arguments.checked_key(key)), params)
 
     def enter(self, town: TownState, params: Params) -> tuple[EnvState, TimeStep]:
         """Begin to act in a town as it is, made or edited elsewhere: no commitments, no reward, nothing has ended."""
@@ -68,7 +68,7 @@ class TownEnv:
             final=observation,
         )
 
-    def step(self, state: EnvState, actions: Int[Array, "A"], params: Params) -> tuple[EnvState, TimeStep]:
+    def step(self, state: EnvState, actions: Shaped[Array, "..."], params: Params) -> tuple[EnvState, TimeStep]:
         """Execute one tick; `actions` are int32 ids of the action space.
 
         Ids that are not legal are no error: the tick refuses them. Another shape raises `ValueError`, another dtype
@@ -102,7 +102,6 @@ class TownEnv:
 
 def _no_measures(params: Params, town: TownState) -> Measures:
     """Return measures of nothing, in the shapes of those of a tick."""
-    waiting = intents_of.waiting(town.roster.alive.shape[0])
-    _, output = jax.eval_shape(tick, params, town, waiting)
+    _, output = jax.eval_shape(tick, params, town, waiting(town.roster.alive.shape[0]))
     blank: Measures = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), output.measures)
     return blank

@@ -1,0 +1,1 @@
+"""Tests of the environment for learners, on a hamlet of six."""
