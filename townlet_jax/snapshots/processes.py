@@ -1,0 +1,59 @@
+"""Several processes of one run: who writes, and how they stay of one mind. Owns all talk between them.
+
+One process alone never talks, and asking here starts no device.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import numpy.typing as npt
+
+STEP_BYTES = 8
+
+
+def is_alone() -> bool:
+    """Say whether this run has one process."""
+    return not jax.distributed.is_initialized() or jax.process_count() == 1
+
+
+def is_primary() -> bool:
+    """Say whether this is the process that writes."""
+    return is_alone() or jax.process_index() == 0
+
+
+def same(value: int) -> int:
+    """Return the primary's value in every process; from -1 up to 2**63."""
+    if is_alone():
+        return value
+    from jax.experimental import multihost_utils
+
+    spelled = np.frombuffer(value.to_bytes(STEP_BYTES, "little", signed=True), np.uint8)
+    told = multihost_utils.broadcast_one_to_all(spelled)
+    return int.from_bytes(np.asarray(told, np.uint8).tobytes(), "little", signed=True)
+
+
+def all_agree(is_good: bool) -> bool:
+    """Say whether it is good in every process."""
+    if is_alone():
+        return is_good
+    from jax.experimental import multihost_utils
+
+    return bool(np.all(multihost_utils.process_allgather(np.asarray(is_good))))
+
+
+def fetched(arrays: Sequence[jax.Array]) -> list[npt.NDArray[Any]]:
+    """Return arrays on the host, gathered from all processes where they are spread over them."""
+    for array in arrays:
+        if array.is_fully_addressable:
+            array.copy_to_host_async()
+    return [_whole(array) for array in arrays]
+
+
+def _whole(array: jax.Array) -> npt.NDArray[Any]:
+    if array.is_fully_addressable or array.is_fully_replicated:
+        return np.asarray(array)
+    from jax.experimental import multihost_utils
+
+    return np.asarray(multihost_utils.process_allgather(array, tiled=True))

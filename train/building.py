@@ -1,0 +1,109 @@
+"""From settings to a learner: the town, the network, the devices; and the settings of each update as arrays."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from townlet_jax import config
+from townlet_jax.config import Built
+from townlet_jax.core import batch
+from townlet_jax.core.observe.layout import layout
+from townlet_jax.env import AutoReset, BatchEnv, TownEnv
+from townlet_jax.env.records import Environment
+from townlet_jax.env.town_env import Reward
+from townlet_jax.policy.network import Network, NetworkConfig
+from townlet_jax.run import RunError
+from train.held import Undecided
+from train.learner import Learner, Shape
+from train.settings import PpoSettings, Settings
+from train.update import Hyper, Passes
+
+_NO_LIMIT = float("inf")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """A learner and what it was made of."""
+
+    settings: Settings
+    built: Built
+    network: Network
+    learner: Learner
+    mesh: Mesh
+    members: int  # of a population, 0 for a learner alone
+
+
+def built_town(settings: Settings) -> Built:
+    """Return the town of the settings; raises `ConfigError`."""
+    town = settings.town
+    own = (f"spec.action_space={town.action_space}", f"clock.horizon_ticks={town.horizon}")
+    return config.build(config.load(town.config, (*town.overrides, *own)))
+
+
+def set_up(
+    settings: Settings,
+    *,
+    built: Built | None = None,
+    members: int = 0,
+    devices: list[jax.Device] | None = None,
+    reward: Reward | None = None,
+) -> Setup:
+    """Make the learner; raises `ConfigError` or `RunError` for what cannot be had, before anything is compiled."""
+    made = built_town(settings) if built is None else built
+    mesh = batch.town_mesh(usable(settings, jax.local_devices() if devices is None else devices))
+    net = Network(NetworkConfig(**settings.network.model_dump()), layout(made.spec))
+    env: Environment = TownEnv(made.spec, reward=reward)
+    if made.spec.action_space == "options":
+        env = Undecided(env)
+    env = AutoReset(env, "next_step" if int(made.params.clock.horizon_ticks) else "disabled")
+    ppo = settings.ppo
+    a_pass = settings.towns // mesh.size // ppo.minibatches
+    most = max(1, ppo.chunk_rows // (settings.steps * made.spec.num_agents))
+    shape = Shape(
+        towns=settings.towns,
+        steps=settings.steps,
+        passes=Passes(epochs=ppo.epochs, minibatches=ppo.minibatches, chunk_towns=batch.block_size(a_pass, most)),
+        normalise_returns=ppo.normalise_returns,
+        members=members,
+    )
+    learner = Learner(BatchEnv(env), net, made.params, shape, mesh)
+    return Setup(settings=settings, built=made, network=net, learner=learner, mesh=mesh, members=members)
+
+
+def usable(settings: Settings, devices: list[jax.Device]) -> list[jax.Device]:
+    """Return as many devices as can share the towns of every minibatch evenly; raises `RunError` if none can."""
+    towns, minibatches = settings.towns, settings.ppo.minibatches
+    if towns % minibatches:
+        below = towns - towns % minibatches
+        near = f"{below} or {below + minibatches}" if below else str(minibatches)
+        raise RunError(
+            f"towns is {towns}, but must be a multiple of ppo.minibatches ({minibatches}), so that each minibatch has "
+            f"whole towns; set towns={near}."
+        )
+    number = max(size for size in range(1, len(devices) + 1) if towns % (size * minibatches) == 0)
+    return devices[:number]
+
+
+def hyper_at(ppo: PpoSettings, update: int, updates: int) -> Hyper:
+    """Return the settings of an update (0, 1, …): schedules are straight lines."""
+    done = update / max(updates - 1, 1)
+    rate = ppo.learning_rate * (1.0 - update / updates if ppo.anneal else 1.0)
+    return Hyper(
+        learning_rate=_number(rate),
+        discount=_number(ppo.discount),
+        trace_decay=_number(ppo.trace_decay),
+        max_grad_norm=_number(ppo.max_grad_norm),
+        target_kl=_number(ppo.target_kl or _NO_LIMIT),
+        return_memory=_number(ppo.return_memory),
+        clip=_number(ppo.clip),
+        value_clip=_number(ppo.value_clip or _NO_LIMIT),
+        value_weight=_number(ppo.value_weight),
+        entropy_weight=_number(ppo.entropy_start + (ppo.entropy_end - ppo.entropy_start) * done),
+    )
+
+
+def _number(value: float) -> jax.Array:
+    return jnp.asarray(np.float32(value))
