@@ -68,7 +68,7 @@ class ParallelTown(ParallelEnv[str, Seen, int]):  # type: ignore[misc]  # its ba
         seen, num_actions = shared.agent_spaces(env, params)
         self._seen = tuple(seen)
         self.observation_spaces = {name: boxes.observation_space(seen, num_actions) for name in self._places}
-        self.action_spaces = {name: spaces.Discrete(num_actions) for name in self._places}
+        self.action_spaces: dict[str, spaces.Space[Any]] = {name: spaces.Discrete(num_actions) for name in self._places}
         self._random, _ = seeding.np_random()
         self._state: EnvState | None = None
 
@@ -84,7 +84,7 @@ class ParallelTown(ParallelEnv[str, Seen, int]):  # type: ignore[misc]  # its ba
         self._check_known(agent)
         return self.observation_spaces[agent]
 
-    def action_space(self, agent: str) -> spaces.Discrete:
+    def action_space(self, agent: str) -> spaces.Space[Any]:
         """Return what an agent may do; the same object each time."""
         self._check_known(agent)
         return self.action_spaces[agent]
