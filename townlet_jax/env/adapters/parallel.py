@@ -152,7 +152,7 @@ class ParallelTown(ParallelEnv[str, Seen, int]):  # type: ignore[misc]  # its ba
         return chosen
 
     def _checked_action(self, name: str, action: Any) -> int:
-        count = int(self.action_spaces[name].n)
+        count = self._env.num_choices
         try:
             number = operator.index(action)
         except TypeError:
