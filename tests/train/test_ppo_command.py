@@ -99,6 +99,7 @@ def test_every_update_is_a_line_of_json(tmp_path: Path) -> None:
     assert [row["update"] for row in ppo.summary(setup, trained)["last"]] == [2]
 
 
+@pytest.mark.slow
 def test_a_wish_to_stop_is_heard_after_the_running_update() -> None:
     setup = replace(shared(), settings=settings(updates=9))
     heard: list[Any] = []
@@ -107,6 +108,7 @@ def test_a_wish_to_stop_is_heard_after_the_running_update() -> None:
     assert len(trained.rows) == 2
 
 
+@pytest.mark.slow
 def test_training_stops_when_a_figure_is_no_number() -> None:
     wild = settings().ppo.model_copy(update={"learning_rate": float("nan")})
     setup = replace(shared(), settings=settings(updates=9).model_copy(update={"ppo": wild}))
@@ -117,6 +119,7 @@ def test_training_stops_when_a_figure_is_no_number() -> None:
     assert json.loads(logging.as_json(trained.rows[0]))["loss"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_the_run_and_keeps_its_files(
     number: int, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -19,6 +19,8 @@ from train import building
 from train.experience import Events, Experience
 from train.update import OPTIMISER, Material, Passes, gradient_of, learn
 
+pytestmark = pytest.mark.slow  # compiles the whole learner: minutes on a cold cache
+
 
 def bits(tree: Any) -> list[bytes]:
     """Return the bytes of every array, keys as their words."""

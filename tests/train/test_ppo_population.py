@@ -5,12 +5,15 @@ from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+import pytest
 from hamlet import MOVING, hamlet, hyper, reward, settings, trained
 from tiny import close
 
 from train import building, ppo
 from train.building import Setup
 from train.logging import Log
+
+pytestmark = pytest.mark.slow  # compiles the whole learner: minutes on a cold cache
 
 
 @functools.cache

@@ -3,6 +3,8 @@
 import pytest
 from hamlet import BY_HUNGER, CONSTANT, MOVING, mean_reward, trained
 
+pytestmark = pytest.mark.slow  # compiles the whole learner: minutes on a cold cache
+
 
 def test_values_become_the_discounted_sum_of_a_constant_reward() -> None:
     """With 1 in every tick and a discount of 0.5 everything is worth 2."""

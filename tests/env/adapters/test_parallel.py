@@ -28,7 +28,7 @@ from env.adapters.towns import (
 )
 from townlet_jax.core import rng
 from townlet_jax.core.enums import Kind
-from townlet_jax.core.observe import observe
+from townlet_jax.core.observe.observation import observe
 from townlet_jax.core.params import Params
 from townlet_jax.env import TownEnv
 from townlet_jax.env.adapters import ParallelTown

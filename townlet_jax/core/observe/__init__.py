@@ -1,5 +1,4 @@
-"""What the agents see: pure, read only, draws nothing (MECHANICS 6)."""
+"""What the agents see: pure, read only, draws nothing (MECHANICS 6).
 
-from townlet_jax.core.observe.observation import Observation, observe
-
-__all__ = ["Observation", "observe"]
+Nothing is imported here: `layout` is plain Python, and configurations are checked without jax.
+"""
