@@ -3,6 +3,7 @@
 The order matters: jax reads its platform when it starts, and the shape checks wrap modules while they are imported.
 """
 
+import gc
 import os
 from importlib import metadata
 from pathlib import Path
@@ -40,6 +41,22 @@ install_import_hook(with_shapes(), "shapecheck.check")
 
 hypothesis.settings.register_profile("town", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("town")
+
+
+MAPPINGS = Path("/proc/self/maps")  # Linux only
+MOST_MAPPINGS = 30_000  # the kernel refuses the 65,531st (vm.max_map_count), and then LLVM ends the process
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Let go of compiled programs between two files, before their memory mappings run out: each holds up to thousands."""
+    if nextitem is not None and nextitem.path != item.path and mappings() > MOST_MAPPINGS:
+        jax.clear_caches()
+        gc.collect()
+
+
+def mappings() -> int:
+    """Return how many memory mappings this process has, 0 where nobody can tell."""
+    return len(MAPPINGS.read_bytes().splitlines()) if MAPPINGS.exists() else 0
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from townlet_jax.env.records import Environment
 from townlet_jax.env.town_env import Reward
 from townlet_jax.policy.network import Network, NetworkConfig
 from townlet_jax.run import RunError
+from train import selection
 from train.held import Undecided
 from train.learner import Learner, Shape
 from train.settings import PpoSettings, Settings
@@ -61,16 +62,31 @@ def set_up(
     env = AutoReset(env, "next_step" if int(made.params.clock.horizon_ticks) else "disabled")
     ppo = settings.ppo
     a_pass = settings.towns // mesh.size // ppo.minibatches
-    most = max(1, ppo.chunk_rows // (settings.steps * made.spec.num_agents))
+    rows = learned_rows(settings, made.spec.num_agents)
+    most = max(1, ppo.chunk_rows // (rows or settings.steps * made.spec.num_agents))
     shape = Shape(
         towns=settings.towns,
         steps=settings.steps,
         passes=Passes(epochs=ppo.epochs, minibatches=ppo.minibatches, chunk_towns=batch.block_size(a_pass, most)),
         normalise_returns=ppo.normalise_returns,
+        rows=rows,
         members=members,
     )
     learner = Learner(BatchEnv(env), net, made.params, shape, mesh)
     return Setup(settings=settings, built=made, network=net, learner=learner, mesh=mesh, members=members)
+
+
+def learned_rows(settings: Settings, num_agents: int) -> int:
+    """Return how many steps of a town an update learns from, 0 for all of them; raises `RunError`."""
+    share, net = settings.ppo.learned_share, settings.network
+    if share >= 1:
+        return 0
+    if net.core != "none" or net.critic != "own":
+        raise RunError(
+            f"ppo.learned_share is {share}, but a network with core {net.core} and critic {net.critic} reads whole "
+            "rollouts; set ppo.learned_share=1, or network.core=none and network.critic=own."
+        )
+    return selection.rows_of_town(settings.steps, num_agents, share)
 
 
 def usable(settings: Settings, devices: list[jax.Device]) -> list[jax.Device]:

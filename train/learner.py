@@ -21,15 +21,16 @@ from townlet_jax.env import BatchEnv, Standing, begin
 from townlet_jax.policy import network
 from townlet_jax.policy.network import Network, Parameters
 from train import experience as rollouts
-from train import losses, normalise, returns
+from train import losses, normalise, returns, selection
 from train.experience import Events, Experience
 from train.losses import PpoTerms
 from train.normalise import Moments
-from train.update import OPTIMISER, Hyper, Material, Passes, learn
+from train.update import OPTIMISER, Hyper, Material, Passes, learn, no_terms
 
 _EVERYWHERE, _TOWNS = PartitionSpec(), PartitionSpec(AXIS)
 _MEMBER_TOWNS = PartitionSpec(None, AXIS)
 _PARAMETERS, _SHUFFLE = range(2)  # what the key of a learner is folded with
+_SELECTION = 2**31 - 1  # what the key of an update is folded with, where the passes take 0, 1, ...
 
 
 class Knowledge(Pytree):
@@ -53,6 +54,7 @@ class Report(Pytree):
     reward_sum: Float[Array, ""]
     steps: Int[Array, ""]  # of agents that acted
     choices: Int[Array, ""]  # of them with more than one legal choice
+    left_out: Int[Array, ""]  # choices that were not learned from
     terminated: Int[Array, ""]
     truncated: Int[Array, ""]
     events: Events
@@ -66,6 +68,7 @@ class Shape:
     steps: int
     passes: Passes
     normalise_returns: bool
+    rows: int = 0  # steps of a town that an update learns from, 0 for all of them
     members: int = 0  # of a population, 0 for a learner alone
 
 
@@ -156,14 +159,19 @@ class Learner:
             material, moments, judged = judge(
                 experience, last, knowledge.returns, hyper, memory=memory, scaled=self._shape.normalise_returns
             )
+        key = jax.random.fold_in(knowledge.key, knowledge.update)
+        report = report_of(experience, material.chosen, judged)
+        if self._shape.rows:
+            with jax.named_scope("select"):
+                own = jax.random.fold_in(jax.random.fold_in(key, _SELECTION), jax.lax.axis_index(AXIS))
+                selected = selection.select(own, material, self._shape.rows)
+                material = selected.material
+                report = report.replace(left_out=jax.lax.psum(selected.left_out, AXIS))
         with jax.named_scope("learn"):
-            key = jax.random.fold_in(knowledge.key, knowledge.update)
             learned = learn(
                 self._net, self._shape.passes, hyper, material, knowledge.parameters, knowledge.optimiser, key
             )
-        report = report_of(experience, learned.terms, material.chosen, judged).replace(
-            grad_norm=learned.grad_norm, epochs=learned.epoch
-        )
+        report = report.replace(terms=learned.terms, grad_norm=learned.grad_norm, epochs=learned.epoch)
         after = Knowledge(
             parameters=learned.parameters,
             optimiser=learned.optimiser,
@@ -206,7 +214,8 @@ def judge(
         truncated=experience.truncated,
         valid=live,
     )
-    estimates = returns.advantages(steps, discount=hyper.discount, trace_decay=hyper.trace_decay)
+    decays = returns.decays(chosen, hyper.trace_decay)
+    estimates = returns.advantages(steps, discount=hyper.discount, trace_decay=decays)
     of_targets = _moments(estimates.target, live)
     older = seen.replace(count=seen.count * hyper.return_memory, square_sum=seen.square_sum * hyper.return_memory)
     moments = normalise.merge(older, of_targets)
@@ -237,8 +246,8 @@ def _standardised(advantage: Float[Array, "*n"], live: Bool[Array, "*n"]) -> Flo
     return jnp.where(live, normalise.normalise(_moments(advantage, live), advantage, clip=jnp.inf), 0.0)
 
 
-def report_of(experience: Experience, terms: PpoTerms, chosen: Bool[Array, "time T A"], judged: Judged) -> Report:
-    """Add up what happened in the towns of all devices."""
+def report_of(experience: Experience, chosen: Bool[Array, "time T A"], judged: Judged) -> Report:
+    """Add up what happened in the towns of all devices; what the passes say is still missing."""
     valid = experience.valid
 
     def count(flags: Bool[Array, "time T A"]) -> Int[Array, ""]:
@@ -246,9 +255,10 @@ def report_of(experience: Experience, terms: PpoTerms, chosen: Bool[Array, "time
         return number
 
     return Report(
-        terms=terms,
+        terms=no_terms(),
         grad_norm=jnp.float32(0),
         epochs=jnp.int32(0),
+        left_out=jnp.int32(0),
         explained_variance=judged.explained_variance,
         value_mean=judged.value_mean,
         reward_sum=jax.lax.psum(jnp.sum(losses.clean(experience.reward, valid.astype(jnp.float32))), AXIS),

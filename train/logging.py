@@ -37,6 +37,7 @@ def row_of(report: Report, hyper: Hyper, *, ticks_per_day: int) -> Row:
     row: Row = {
         "agent_steps": steps,
         "choice_share": int(found.choices) / max(steps, 1),
+        "choices_left_out": int(found.left_out),
         "reward_per_agent_step": mean_reward,
         "return_per_agent_day": mean_reward * ticks_per_day,
         "loss": float(terms.loss),

@@ -44,12 +44,16 @@ def next_values(
     return jnp.where(truncated, final, following)
 
 
-def advantages(steps: Steps, *, discount: Float[Array, ""] | float, trace_decay: Float[Array, ""] | float) -> Estimates:
-    """Return generalised advantage estimates (Schulman et al. 2016) with discount g and trace decay l:
+def advantages(
+    steps: Steps, *, discount: Float[Array, ""] | float, trace_decay: Float[Array, "..."] | float
+) -> Estimates:
+    """Return generalised advantage estimates (Schulman et al. 2016) with discount g and trace decays l_t:
 
     `delta_t = reward_t + g next_value_t [not terminated_t] - value_t`
-    `advantage_t = delta_t + g l [not terminated_t and not truncated_t and valid_{t+1}] advantage_{t+1}`
+    `advantage_t = delta_t + g l_t [not terminated_t and not truncated_t and valid_{t+1}] advantage_{t+1}`
     `target_t = advantage_t + value_t`
+
+    The decay is one number, or one a step (see `decays`).
 
     After the last row nothing is known, so the trace starts from 0 there and `next_value` stands for the rest.
     A step that is not valid is no step: advantage and target 0, nothing passes through it. So the rows of a slot
@@ -57,12 +61,26 @@ def advantages(steps: Steps, *, discount: Float[Array, ""] | float, trace_decay:
     traces. A slot that somebody emptied between two steps, without `terminated`, is bootstrapped like a truncation.
     """
 
-    def step(later: Float[Array, "*n"], row: Steps) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
+    def step(
+        later: Float[Array, "*n"], now: tuple[Steps, Float[Array, "*n"]]
+    ) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
+        row, decay = now
         bootstrap = jnp.where(row.terminated, 0.0, row.next_value)
         trace = jnp.where(row.terminated | row.truncated, 0.0, later)
-        advantage = row.reward + discount * bootstrap - row.value + discount * trace_decay * trace
+        advantage = row.reward + discount * bootstrap - row.value + discount * decay * trace
         kept = jnp.where(row.valid, advantage, 0.0)
         return kept, kept
 
-    _, advantage = jax.lax.scan(step, jnp.zeros_like(steps.value[0]), steps, reverse=True)
+    each = jnp.broadcast_to(jnp.asarray(trace_decay, steps.value.dtype), steps.value.shape)
+    _, advantage = jax.lax.scan(step, jnp.zeros_like(steps.value[0]), (steps, each), reverse=True)
     return Estimates(advantage=advantage, target=jnp.where(steps.valid, advantage + steps.value, 0.0))
+
+
+def decays(chosen: Bool[Array, "time *n"], trace_decay: Float[Array, ""] | float) -> Float[Array, "time *n"]:
+    """Return the trace decay of every step where options are kept for many ticks (Sutton, Precup and Singh 1999).
+
+    A value replaces what was earned only where somebody decides again: the decay is `trace_decay` if row t + 1 is
+    `chosen`, else 1. So the estimates are those of the decisions, with the ticks between them counted as they were.
+    """
+    following = jnp.concatenate([chosen[1:], jnp.zeros_like(chosen[:1])])
+    return jnp.where(following, jnp.float32(trace_decay), jnp.float32(1))

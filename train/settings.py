@@ -67,6 +67,14 @@ class PpoSettings(Section):
     return_memory: float = real(
         0.95, 0, 1, "share", "of the weight of older returns that one update leaves", "a share lies between 0 and 1"
     )
+    learned_share: float = real(
+        1.0,
+        0.001,
+        1,
+        "share",
+        "of the steps of a rollout that are learned from, those with a choice first; 1 for a core or a central critic",
+        "nothing is learned from nothing",
+    )
     chunk_rows: int = whole(
         2048, 1, 10_000_000, "rows", "agents read at once in the backward pass; gradients are added up", "at least one"
     )

@@ -83,7 +83,7 @@ def learn(
         optimiser=optimiser,
         epoch=jnp.int32(0),
         going=jnp.bool_(True),
-        terms=_no_terms(),
+        terms=no_terms(),
         grad_norm=jnp.float32(0),
     )
 
@@ -170,12 +170,13 @@ def gradient_of(
         gradients, terms = jax.grad(loss, has_aux=True)(parameters)
         return jax.tree.map(jnp.add, total, (gradients, terms)), None
 
-    total, _ = jax.lax.scan(add, (jax.tree.map(jnp.zeros_like, parameters), _no_terms()), towns)
+    total, _ = jax.lax.scan(add, (jax.tree.map(jnp.zeros_like, parameters), no_terms()), towns)
     summed: tuple[Parameters, PpoTerms] = jax.lax.psum(total, AXIS)
     return summed
 
 
-def _no_terms() -> PpoTerms:
+def no_terms() -> PpoTerms:
+    """Return terms of 0."""
     zero = jnp.float32(0)
     return PpoTerms(loss=zero, policy=zero, value=zero, entropy=zero, kl=zero, clip_fraction=zero)
 

@@ -10,13 +10,12 @@ import pytest
 from hamlet import AGENTS, CONSTANT, MOVING, STEPS, TOWNS, hamlet, hyper, settings, shared, trained
 from jax.sharding import PartitionSpec
 from jaxtyping import Array
-from tiny import close, made, sights
+from materials import material
+from tiny import close
 
 from townlet_jax.core import batch
-from townlet_jax.policy import distribution, network
 from townlet_jax.run import RunError
 from train import building
-from train.experience import Events, Experience
 from train.update import OPTIMISER, Material, Passes, gradient_of, learn
 
 pytestmark = pytest.mark.slow  # compiles the whole learner: minutes on a cold cache
@@ -76,48 +75,6 @@ def test_towns_that_cannot_be_cut_are_refused_before_compiling(towns: int, neare
 @pytest.mark.parametrize(("towns", "devices"), [(16, 8), (12, 6), (10, 5), (2, 1)])
 def test_as_many_devices_are_used_as_share_every_minibatch(towns: int, devices: int) -> None:
     assert len(building.usable(settings(towns=towns), jax.devices()[:8])) == devices
-
-
-def material(core: str = "none", seed: int = 0) -> tuple[Any, Any, Material]:
-    """Return a tiny network and random material of 4 towns; about one slot in four is vacant."""
-    net, parameters = made(core=core)
-    random = np.random.default_rng(seed)
-    shape = (5, 4, 6)
-    seen = sights(shape)
-    floats = jnp.asarray(random.normal(size=(5, *shape)), jnp.float32)
-    flags = jnp.asarray(random.random((2, *shape)) < 0.2)
-    memory = network.no_memory(net.config, shape[1:])
-    logits, value, _ = network.unroll(net, parameters, seen, memory, flags[0])
-    action = distribution.sample(logits, jnp.asarray(random.random(shape), jnp.float32))
-    none = jnp.zeros(shape[:2], jnp.int32)
-    experience = Experience(
-        observation=seen,
-        fresh=flags[0],
-        action=action,
-        log_prob=distribution.log_prob(logits, action) + 0.1 * floats[0],
-        value=value + floats[1],
-        reward=floats[2],
-        terminated=jnp.zeros(shape, bool),
-        truncated=jnp.zeros(shape, bool),
-        valid=seen.valid,
-        events=Events(
-            conflicts=none,
-            chats_ok=none,
-            chats_failed=none,
-            shared_meals=none,
-            late_help=none,
-            late_starts=none,
-            absences=none,
-            exits=jnp.zeros((*shape[:2], 6), jnp.int32),
-            wages_paid=floats[0, :, :, 0],
-        ),
-    )
-    chosen = seen.valid & flags[1]
-    return (
-        net,
-        parameters,
-        Material(experience=experience, memory=memory, advantage=floats[3], target=floats[4], chosen=chosen),
-    )
 
 
 def on_devices(number: int, function: Any, *given: Any, split: Any) -> Any:

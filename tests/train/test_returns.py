@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from train.returns import Estimates, Steps, advantages, next_values
+from train.returns import Estimates, Steps, advantages, decays, next_values
 
 DISCOUNT, TRACE_DECAY = 0.99, 0.95
 NAN = float("nan")
@@ -118,3 +118,27 @@ def test_with_a_full_trace_a_target_is_the_discounted_return() -> None:
     """1 + 1/2 (1 + 1/2 (1 + 1/2 bootstrap)) with a bootstrap of -0.2."""
     given = steps(reward=[1, 1, 1], value=[0.4, 0.3, 0.6], next_value=[0.3, 0.6, -0.2])
     close(advantages(given, discount=0.5, trace_decay=1.0).target, [1.725, 1.45, 0.9])
+
+
+def test_where_options_are_kept_the_estimates_are_those_of_a_process_of_decisions() -> None:
+    """A loop over decisions: earn until the next one, then its value, and the trace decays once a decision."""
+    random = np.random.default_rng(3)
+    length, decided = 30, [0, 1, 5, 6, 17, 24]
+    reward, value = random.normal(size=length), random.normal(size=length + 1)
+    chosen = np.isin(np.arange(length), decided)
+    given = steps(reward=reward, value=value[:-1], next_value=value[1:])
+    result = advantages(given, discount=DISCOUNT, trace_decay=decays(jnp.asarray(chosen), TRACE_DECAY))
+    expected = {}
+    later = 0.0
+    for at, until in reversed(list(zip(decided, [*decided[1:], length], strict=True))):
+        earned = sum(DISCOUNT**tick * reward[at + tick] for tick in range(until - at))
+        ahead = DISCOUNT ** (until - at)
+        later = earned + ahead * value[until] - value[at] + ahead * TRACE_DECAY * later
+        expected[at] = later
+    close(result.advantage[np.asarray(decided)], [expected[at] for at in decided])
+
+
+def test_with_a_choice_in_every_tick_the_decay_is_that_of_every_tick() -> None:
+    given = steps(reward=[1, 0, 1], value=[0.5, 0.4, 0.3], next_value=[0.4, 0.3, 0.2])
+    result = advantages(given, discount=DISCOUNT, trace_decay=decays(jnp.ones(3, bool), TRACE_DECAY))
+    close(result.advantage, estimates(given).advantage)
