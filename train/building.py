@@ -20,6 +20,7 @@ from train import selection
 from train.held import Undecided
 from train.learner import Learner, Shape
 from train.settings import PpoSettings, Settings
+from train.starts import Staggered
 from train.update import Hyper, Passes
 
 _NO_LIMIT = float("inf")
@@ -56,10 +57,8 @@ def set_up(
     made = built_town(settings) if built is None else built
     mesh = batch.town_mesh(usable(settings, jax.local_devices() if devices is None else devices))
     net = Network(NetworkConfig(**settings.network.model_dump()), layout(made.spec))
-    env: Environment = TownEnv(made.spec, reward=reward)
-    if made.spec.action_space == "options":
-        env = Undecided(env)
-    env = AutoReset(env, "next_step" if int(made.params.clock.horizon_ticks) else "disabled")
+    env = environment(TownEnv(made.spec, reward=reward), made)
+    first = environment(Staggered(made.spec, reward=reward), made) if settings.town.staggered else env
     ppo = settings.ppo
     a_pass = settings.towns // mesh.size // ppo.minibatches
     rows = learned_rows(settings, made.spec.num_agents)
@@ -72,8 +71,14 @@ def set_up(
         rows=rows,
         members=members,
     )
-    learner = Learner(BatchEnv(env), net, made.params, shape, mesh)
+    learner = Learner(BatchEnv(env), BatchEnv(first), net, made.params, shape, mesh)
     return Setup(settings=settings, built=made, network=net, learner=learner, mesh=mesh, members=members)
+
+
+def environment(town: Environment, made: Built) -> Environment:
+    """Return what is learned from: masks that show only choices with a say, new episodes after a time limit."""
+    env = Undecided(town) if made.spec.action_space == "options" else town
+    return AutoReset(env, "next_step" if int(made.params.clock.horizon_ticks) else "disabled")
 
 
 def learned_rows(settings: Settings, num_agents: int) -> int:

@@ -73,10 +73,14 @@ class Shape:
 
 
 class Learner:
-    """Compiles one update and runs it again and again; call `begin` once, then `step`."""
+    """Compiles one update and runs it again and again; call `begin` once, then `step`.
 
-    def __init__(self, env: BatchEnv, net: Network, params: Params, shape: Shape, mesh: Mesh) -> None:
+    `first` makes the towns in which it begins, `env` all that come after them.
+    """
+
+    def __init__(self, env: BatchEnv, first: BatchEnv, net: Network, params: Params, shape: Shape, mesh: Mesh) -> None:
         self._env = env
+        self._first = first
         self._net = net
         self._shape = shape
         self._mesh = mesh
@@ -107,7 +111,7 @@ class Learner:
         parameters = jax.jit(functools.partial(network.init, self._net))(jax.random.fold_in(key, _PARAMETERS))
         with jax.numpy_dtype_promotion("standard"):
             optimiser = OPTIMISER.init(parameters)
-        state, timestep = self._env.reset(seed, self._params, self._shape.towns)
+        state, timestep = self._first.reset(seed, self._params, self._shape.towns)
         memory = network.no_memory(self._net.config, timestep.reward.shape)
         knowledge = Knowledge(
             parameters=parameters,

@@ -25,6 +25,7 @@ class TownSettings(Section):
     horizon: int = whole(
         0, 0, 1_000_000, "ticks", "an episode ends and a new town begins after so many, 0 = endless towns"
     )
+    staggered: bool = flag(True, "each town begins at its own tick, so that no update sees one hour of the day alone")
     action_space: ActionSpace = given("options", "options (kept for a while) or flat (one action a tick)")
 
 
