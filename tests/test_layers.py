@@ -17,7 +17,7 @@ RANKS = (
     {"console"},
     {"ui"},
     {"bench"},
-    {"cli", "cli_config", "cli_evaluate", "cli_progress", "cli_render", "cli_replay", "cli_run"},
+    {"cli", "cli_config", "cli_evaluate", "cli_progress", "cli_render", "cli_replay", "cli_run", "cli_telemetry_listen"},
 )
 
 

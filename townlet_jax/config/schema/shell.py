@@ -25,27 +25,42 @@ def _category_cooldowns() -> "dict[Category, int]":
 
 
 class Sink(Section):
-    """Where frames go."""
+    """Where records go; docs/sinks.md says which keys belong to which kind."""
 
-    kind: Literal["stdout", "file", "tcp", "http", "websocket", "prometheus", "memory"] = given(REQUIRED, "transport")
-    path: Words | None = given(None, "file to write (file, prometheus)")
-    host: Words | None = given(None, "host to connect to (tcp)")
-    port: int | None = whole(None, 1, 65_535, "index", "port to connect to (tcp)", "ports are 16-bit, 0 is none")
+    kind: Literal[
+        "stdout", "file", "jsonl", "parquet", "tcp", "http", "websocket", "tensorboard", "prometheus", "memory"
+    ] = given(REQUIRED, "transport; file and jsonl are the same")
+    path: Words | None = given(None, "file to write (file, parquet, prometheus), folder (tensorboard)")
+    host: Words | None = given(None, "host to connect to (tcp), or to listen at (prometheus)")
+    port: int | None = whole(
+        None, 1, 65_535, "index", "port to connect to (tcp), or to listen at (prometheus)", "16 bits, 0 is none"
+    )
     url: Words | None = given(None, "address (http, websocket)")
     allow_plaintext: bool = flag(False, "no TLS, local hosts only (tcp)")
+    ca: Words | None = given(None, "PEM file of the only CA to trust (tcp, http, websocket); null = the system's")
+    token_env: Words | None = given(None, "variable that holds the token; null = TOWNLET_TELEMETRY_TOKEN")
+    token_file: Words | None = given(None, "file that holds the token, instead of a variable")
+    rotate_bytes: int | None = whole(
+        None, 1_000, 1_000_000_000_000, "bytes", "begin a new file before it outgrows this (file); null = never",
+        "room for some records",
+    )  # fmt: skip
+    keep_files: int = whole(5, 1, 1000, "count", "older files that are kept (file)", "at least the last one")
 
 
 class Buffer(Section):
-    """The queue between the town and its sinks."""
+    """The queue between the town and a sink; each sink has its own."""
 
     flush_interval_ticks: int = whole(
         1, 1, 100_000, "ticks", "frames are sent every so many ticks", "at least one tick"
     )
     max_batch: int = whole(32, 1, 10_000, "count", "frames sent together", "at least one frame")
     max_bytes: int = whole(256_000, 1_000, 1_000_000_000, "bytes", "size of the buffer", "room for at least one frame")
-    backpressure: Literal["drop_oldest", "block", "fan_out"] = given("drop_oldest", "what happens when it is full")
-    retry_attempts: int = whole(3, 0, 100, "count", "tries after a failure")
-    retry_backoff_seconds: float = real(0.5, 0, 60, "seconds", "pause between tries")
+    max_records: int = whole(10_000, 1, 10_000_000, "count", "records in the buffer", "at least one record")
+    backpressure: Literal["drop_oldest", "drop_newest", "block", "fan_out"] = given(
+        "drop_oldest", "when it is full: drop, wait half a second and drop the oldest, or go at the pace of the sink"
+    )
+    retry_attempts: int = whole(3, 0, 100, "count", "tries after a failure before a sink counts as down")
+    retry_backoff_seconds: float = real(0.5, 0, 60, "seconds", "first pause between tries; it doubles, up to 30")
 
 
 class Narration(Section):
