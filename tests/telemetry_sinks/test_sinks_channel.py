@@ -190,7 +190,19 @@ def test_the_number_of_records_is_bounded_too() -> None:
     assert ticks(sink) == [0, 16, 17, 18, 19, 20]
 
 
-def test_block_waits_half_a_second_and_then_drops_the_oldest() -> None:
+def test_block_waits_as_long_as_a_slow_sink_takes_something() -> None:
+    """Room for the last record takes ten batches, a second and a half in all."""
+    sink = Moody(lambda items: time.sleep(0.15))
+    channel = Channel(sink, limits(max_bytes=1000, max_batch=1, backpressure="block"))
+    for sequence in range(10):
+        channel.put(Item(tick=sequence, kind="diff", data=b"x" * 100))
+    channel.put(Item(tick=10, kind="diff", data=b"x" * 1000))
+    channel.close()
+    assert ticks(sink) == list(range(11))
+    assert channel.status().dropped == 0
+
+
+def test_block_gives_a_sink_that_stands_still_half_a_second_and_then_drops_the_oldest() -> None:
     gate = threading.Event()
     sink = Moody(until_open(gate))
     channel = Channel(sink, limits(max_records=2, max_batch=1, backpressure="block"))
@@ -261,7 +273,7 @@ def test_put_takes_microseconds_with_a_dead_endpoint(certified: Certified) -> No
     assert statistics.quantiles(times, n=100)[98] < 100e-6
     status = channel.status()
     assert status.sent == 0
-    assert status.queue <= 256_000
+    assert status.queue <= limits().max_bytes
     channel.close(1)
     assert channel.status().dropped == 20_000
 

@@ -54,7 +54,7 @@ class Buffer(Section):
         1, 1, 100_000, "ticks", "frames are sent every so many ticks", "at least one tick"
     )
     max_batch: int = whole(32, 1, 10_000, "count", "frames sent together", "at least one frame")
-    max_bytes: int = whole(256_000, 1_000, 1_000_000_000, "bytes", "size of the buffer", "room for at least one frame")
+    max_bytes: int = whole(32_000_000, 1_000, 1_000_000_000, "bytes", "size of the buffer", "room for at least a frame")
     max_records: int = whole(10_000, 1, 10_000_000, "count", "records in the buffer", "at least one record")
     backpressure: Literal["drop_oldest", "drop_newest", "block", "fan_out"] = given(
         "drop_oldest", "when it is full: drop, wait half a second and drop the oldest, or go at the pace of the sink"
@@ -97,6 +97,7 @@ class PersonalityNarration(Section):
 class TelemetrySection(Section):
     """What is published about watched towns."""
 
+    every_ticks: int = whole(20, 1, 1_000_000, "ticks", "a frame every so many ticks", "at least one tick")
     snapshot_every: int = whole(600, 1, 1_000_000, "ticks", "a whole frame every so many ticks", "at least one tick")
     redact: tuple[FrameSection, ...] = Field(
         ("identity",), max_length=21, description="sections that are left out of frames"

@@ -1,7 +1,8 @@
 """What waits to be sent: bounded in bytes and records. Owns the rules of what happens when there is no more room.
 
-drop_oldest and drop_newest never wait. block waits for room up to half a second, then drops the oldest. fan_out goes
-at the pace of the sink (MECHANICS 11.2): the caller waits while the overflow is sent. Neither waits for a dead one.
+drop_oldest and drop_newest never wait. block waits for room as long as the sink takes something every half second, then
+drops the oldest: a slow sink loses nothing (ECOSYSTEM R11). fan_out goes at the pace of the sink (MECHANICS 11.2): the
+caller waits while the overflow is sent. Neither waits for a dead one.
 """
 
 import threading
@@ -14,7 +15,7 @@ from townlet_jax.telemetry.sinks.contracts import Item
 if TYPE_CHECKING:
     from townlet_jax.config.schema.shell import Buffer
 
-WAITS = {"drop_oldest": 0.0, "drop_newest": 0.0, "block": 0.5, "fan_out": 10.0}  # seconds for room; see above
+WAITS = {"drop_oldest": 0.0, "drop_newest": 0.0, "block": 0.5, "fan_out": 10.0}  # seconds without progress; see above
 STALE_SECONDS = 5.0  # after which records are due although the town stands still
 
 
@@ -35,6 +36,7 @@ class Backlog:
         self._is_closed = False
         self._is_moving = True  # whether it is worth waiting for room
         self._is_pressed = False  # somebody waits for room
+        self._taken = 0  # batches
 
     @property
     def dropped(self) -> int:
@@ -82,6 +84,7 @@ class Backlog:
             self._bytes -= sum(len(item.data) for item in batch)
             self._since = time.monotonic()
             self._is_pressed = False
+            self._taken += 1
             self._room.notify_all()
             return batch
 
@@ -122,12 +125,19 @@ class Backlog:
         if policy == "drop_newest":
             return
         if WAITS[policy] and self._is_moving:
-            self._is_pressed = True
-            self._filled.notify()
-            self._room.wait_for(lambda: self._fits(size) or self._is_closed or not self._is_moving, WAITS[policy])
+            self._wait_for_room(size, WAITS[policy])
         while self._items and not self._fits(size):
             self._bytes -= len(self._items.popleft().data)
             self._lose(1)
+
+    def _wait_for_room(self, size: int, seconds: float) -> None:
+        """Wait until a record fits, for so long after each batch that the sink took."""
+        seen = None
+        while seen != self._taken and not self._fits(size) and self._is_moving and not self._is_closed:
+            seen = self._taken
+            self._is_pressed = True
+            self._filled.notify()
+            self._room.wait(seconds)  # woken by a batch, the end, or the news that the sink is down
 
     def _lose(self, count: int) -> None:
         self._dropped += count
