@@ -27,7 +27,7 @@ from townlet_jax.core.state import TownState
 CHUNK_TICKS, CHUNKS = 50, 6
 DEFAULT_CHUNK_STARTS = (0, 295, 350, 530, 1410, 2860)  # restock, shift starts, two midnights
 RANDOM_TOWNS, RANDOM_GROUPS = 35, 4
-SHIPPED_TOWNS = 35
+SHIPPED_TOWNS, FEW_TOWNS = 35, 8  # all of them, and what fits into an ordinary run
 
 HAPPENS = (
     "moves.bumped", "handovers.preferred", "handovers.early", "chats.ok", "chats.forced_failure", "shifts.begun",
@@ -96,7 +96,9 @@ def values_of(outcomes: list[Any], path: str) -> np.ndarray[Any, Any]:
     return np.concatenate([np.asarray(field_of(outcome, path)).ravel() for outcome in outcomes])
 
 
-@pytest.mark.parametrize("group", range(RANDOM_GROUPS))
+@pytest.mark.parametrize(
+    "group", [0, *(pytest.param(group, marks=pytest.mark.slow) for group in range(1, RANDOM_GROUPS))]
+)
 def test_random_towns(group: int) -> None:
     """Small dense towns whose parameters are all drawn: short days, odd limits, many events."""
     template = small_params()
@@ -111,12 +113,13 @@ def test_random_towns(group: int) -> None:
     assert not any(missing.values()), missing
 
 
+@pytest.mark.parametrize("towns", [FEW_TOWNS, pytest.param(SHIPPED_TOWNS, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["default", "parity"])
-def test_shipped_towns(name: str, root: Path) -> None:
+def test_shipped_towns(name: str, towns: int, root: Path) -> None:
     """The two presets; the clock jumps between chunks to the moments where something is due."""
     spec, params, _ = config.build(config.load(root / "configs" / f"{name}.yaml"))
-    params = batch(params, [leaves_of(params)] * SHIPPED_TOWNS)
-    outcomes = must_agree(params, begin(spec, params, 7, SHIPPED_TOWNS), seed=7, starts=DEFAULT_CHUNK_STARTS)
+    params = batch(params, [leaves_of(params)] * towns)
+    outcomes = must_agree(params, begin(spec, params, 7, towns), seed=7, starts=DEFAULT_CHUNK_STARTS)
     for path in ("starts.affordance", "finishes.affordance", "chats.listener", "grants.live"):
         assert (values_of(outcomes, path) != NOBODY).any(), path
     assert {Exit.KILLED, Exit.EVICTION_JOB} <= set(values_of(outcomes, "departures.reason").tolist())
