@@ -48,7 +48,7 @@ MOST_MAPPINGS = 30_000  # the kernel refuses the 65,531st (vm.max_map_count), an
 
 
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Let go of compiled programs between two files, before their memory mappings run out: each holds up to thousands."""
+    """Let go of compiled programs between two files, before memory mappings run out: each holds up to thousands."""
     if nextitem is not None and nextitem.path != item.path and mappings() > MOST_MAPPINGS:
         jax.clear_caches()
         gc.collect()

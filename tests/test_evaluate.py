@@ -1,15 +1,26 @@
 """Policies side by side: intervals over towns, paired differences, the command."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import yaml
+from core.worlds import HAMLET
 from matplotlib import image
 
-from townlet_jax import cli, evaluate
+from townlet_jax import cli, cli_evaluate, evaluate
+from townlet_jax.config import build, load
+from townlet_jax.core.observe.layout import layout
 from townlet_jax.evaluate import Lived
+from townlet_jax.policy import network
+from townlet_jax.policy.network import NetworkConfig
+from townlet_jax.run import RunError
+from townlet_jax.snapshots import Best, Store, sources, weights
 
 
 def lived(policy: str, **figures: Any) -> Lived:
@@ -76,6 +87,105 @@ def test_the_command_says_that_idleness_earns_nothing(tmp_path: Path, capsys: py
     picture = image.imread(tmp_path / "evaluation.png")
     assert picture.shape[0] > 400
     assert len(np.unique(picture[..., :3].reshape(-1, 3), axis=0)) > 10
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a town of six, the checkpoint of a network there that only ever waits, and its weights."""
+    folder = tmp_path_factory.mktemp("trained")
+    data = HAMLET | {"spec": {"num_agents": 6}, "perturbations": {"specs": {}}}
+    (folder / "hamlet.yaml").write_text(yaml.safe_dump(data))
+    built = build(load(folder / "hamlet.yaml", ["clock.horizon_ticks=60"]))
+    config = NetworkConfig(map_width=4, feature_width=4, trunk_width=4, core="gru", core_width=4)
+    parameters = network.init(network.Network(config, layout(built.spec)), jax.random.key(0))
+    bias = parameters["policy"]["bias"]
+    parameters["policy"]["bias"] = jnp.where(jnp.arange(bias.size) == 0, 99.0, 0.0)
+    zero = np.float32(0)
+    tree = {"parameters": parameters, "returns": {"count": zero, "mean": zero, "square_sum": zero}}
+    meta = {
+        "kind": "learner",
+        "members": 0,
+        "network": dataclasses.asdict(config),
+        "settings": {"town": {"horizon": 60}},
+        "best": {"metric": "return", "mode": "max"},
+    }
+    best, whose = Best("return"), weights.identity_of(built, config)
+    with Store(folder / "checkpoints", identity=whose, keep_latest=None, keep_best=best) as store:
+        for step, value in ((10, 1.0), (20, 3.0), (30, 2.0)):
+            store.save(step, {"learner": tree}, meta=meta, metrics={"return": value})
+    sources.export(sources.read(f"{folder}@10"), folder / "waits.safetensors")
+    return folder
+
+
+def asking(place: Path, *policies: str, overrides: tuple[str, ...] = (), greedy: bool = False) -> cli_evaluate.Request:
+    """Return the wish to compare policies in the town of six."""
+    return cli_evaluate.Request(
+        config=str(place / "hamlet.yaml"),
+        overrides=overrides,
+        policies=policies,
+        towns=4,
+        days=None,
+        ticks=90,
+        seed=3,
+        resamples=100,
+        out=place / "out",
+        json=False,
+        greedy=greedy,
+    )
+
+
+def evaluated(place: Path, *policies: str, greedy: bool = False) -> dict[str, Any]:
+    """Compare policies and return the document."""
+    request = asking(place, *policies, overrides=("lifecycle.mortality=false",), greedy=greedy)
+    assert cli_evaluate.carry_out(request) == 0
+    document: dict[str, Any] = json.loads((place / "out/evaluation.json").read_text())
+    return document
+
+
+def test_a_network_that_waits_is_the_idle_policy(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = evaluated(place, "idle", f"{place}@best")
+    _, network = found["policies"]
+    told = network["differences"]
+    assert all(told[name]["mean"] in (0.0, None) for name in told)
+    assert told["conflicts_per_agent_day"]["towns"] == 4
+    about = network["about"]
+    assert (about["updates"], about["share"], about["greedy"]) == (20, 1.0, False)
+    assert about["weights"] == f"{place}/checkpoints@20"
+    said = " ".join(capsys.readouterr().err.split())
+    assert "was trained in another town: some of its numbers differ." in said
+
+
+@pytest.mark.slow
+def test_weights_from_a_file_and_mixtures_are_compared_too(place: Path) -> None:
+    file = str(place / "waits.safetensors")
+    found = evaluated(place, "scripted", f"mixture:0:{file}", f"mixture:0.5:{file}", file, greedy=True)
+    scripted, none, half, whole = found["policies"]
+    assert (half["about"]["updates"], half["about"]["share"], half["about"]["greedy"]) == (10, 0.5, True)
+    assert all(estimate["mean"] in (0.0, None) for estimate in none["differences"].values())
+    assert scripted["kpis"] != half["kpis"] != whole["kpis"] != scripted["kpis"]
+
+
+def test_a_network_of_another_sight_is_refused(place: Path) -> None:
+    request = asking(place, str(place), overrides=("spec.landmarks=false",))
+    with pytest.raises(RunError, match=r"more.features is .* in the snapshot and .* here"):
+        cli_evaluate.candidates_of(request, build(load("default")))
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ("{}@40", "There is no snapshot 40"),
+        ("{}#1", "has no member 1; it holds one learner"),
+        ("{}/hamlet.yaml", "is a file, but a store is a folder"),
+        ("{}/out-of-nowhere@best", "must be one of scripted, random, idle, schedule, the folder of a run"),
+        ("mixture:0.5:{}/nothing", "There is nothing at"),
+        ("mixture:2:{}", "a mixture is mixture:SHARE:PLACE"),
+        ("mixture:0.5", "a mixture is mixture:SHARE:PLACE"),
+    ],
+)
+def test_places_without_weights_are_refused(policy: str, words: str, place: Path) -> None:
+    with pytest.raises(RunError, match=words):
+        cli_evaluate.candidates_of(asking(place, policy.format(place)), build(load("default")))
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,24 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "townlet_jax"
 CORE_LIBRARIES = {"jax", "jaxtyping"}
-RANKS = (
+RANKS: tuple[set[str], ...] = (
     {"core"},
     {"policy", "env", "stability"},
     {"config"},
-    {"runtime", "session", "snapshots", "evaluate", "run", "report", "files", "watch", "recording", "replay"},
+    {
+        "branching", "candidates", "cuts", "evaluate", "failing", "files", "fleet", "flights", "pacing", "plans",
+        "recording", "replay", "report", "resuming", "run", "runtime", "session", "snapshots", "spotlight", "stretch",
+        "town_snapshots", "watch",
+    },
     {"telemetry"},
     {"console"},
     {"ui"},
     {"bench"},
-    {"cli", "cli_config", "cli_evaluate", "cli_progress", "cli_render", "cli_replay", "cli_run", "cli_telemetry_listen"},
-)
+    {
+        "cli", "cli_config", "cli_evaluate", "cli_progress", "cli_render", "cli_replay", "cli_run", "cli_sessions",
+        "cli_snapshot", "cli_snapshot_look", "cli_snapshot_use", "cli_telemetry", "cli_telemetry_listen",
+    },
+)  # fmt: skip
 
 
 def modules() -> dict[str, Path]:

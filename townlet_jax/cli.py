@@ -1,7 +1,7 @@
 """`townlet`: the command line. Owns options, messages and exit codes; the work is done elsewhere.
 
 Nothing heavy is imported before a command runs, so that `--help` answers at once. Exit codes: 0 done, 1 done but
-a town reported a fault, 2 bad input (one sentence on stderr), 130 interrupted.
+a town reported a fault, 2 bad input (one sentence on stderr), 130 interrupted, 143 told to end (SIGTERM).
 """
 
 import sys
@@ -44,14 +44,33 @@ def common(
 def run(
     config: Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped one such as 'default'.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes, such as economy.rent_per_day=3.")] = None,
-    towns: Annotated[int, typer.Option(help="Number of towns.")] = 1,
+    towns: Annotated[int | None, typer.Option(help="Number of towns; default 1.")] = None,
     days: Annotated[float | None, typer.Option(help="Days to live; default 1, or the scenario's length.")] = None,
     ticks: Annotated[int | None, typer.Option(help="Ticks to live, instead of --days.")] = None,
     policy: Annotated[
         str | None, typer.Option(help="scripted, random, idle or schedule; default scripted, schedule in scenarios.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed; default the configuration's.")] = None,
-    chunk: Annotated[int, typer.Option(help="Ticks in one call of the device.")] = 120,
+    chunk: Annotated[
+        int | None, typer.Option(help="Ticks in one call of the device; default 120, fewer for many towns.")
+    ] = None,
+    pace: Annotated[float | None, typer.Option(help="Ticks a second; default as fast as possible.")] = None,
+    snapshots: Annotated[
+        Path | None, typer.Option(help="Folder for snapshots: at the end, when stopped, and with --save-every.")
+    ] = None,
+    save_every: Annotated[int | None, typer.Option(help="Ticks between two snapshots.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on from the newest snapshot in this folder; --ticks counts from the first.")
+    ] = None,
+    telemetry: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Publish the run: a file, - for stdout, tcp://host:port, http://... or ws://...; repeatable."
+        ),
+    ] = None,
+    watch_town: Annotated[
+        list[int] | None, typer.Option(help="Publish this town tick by tick; may be repeated.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for summary.json.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no tables.")] = False,
@@ -68,6 +87,12 @@ def run(
         policy=policy,
         seed=seed,
         chunk=chunk,
+        pace=pace,
+        snapshots=snapshots,
+        save_every=save_every,
+        resume=resume,
+        telemetry=tuple(telemetry or ()),
+        watch_towns=tuple(watch_town or ()),
         out=out,
         json=json,
         quiet=quiet,
@@ -167,12 +192,18 @@ def evaluate(
     config: Annotated[str, typer.Option(help="A YAML file, or the name of a shipped one.")] = "default",
     policy: Annotated[
         list[str] | None,
-        typer.Option(help="scripted, random, idle or schedule; once for each, the first is the baseline."),
+        typer.Option(
+            help="scripted, random, idle, schedule, a run folder (RUN[@STEP|@best][#MEMBER]), a .safetensors file, or "
+            "mixture:SHARE:PLACE; once for each, the first is the baseline."
+        ),
     ] = None,
     towns: Annotated[int, typer.Option(help="Number of towns: the sample.")] = 64,
     days: Days = None,
     ticks: Ticks = None,
     seed: Seed = None,
+    greedy: Annotated[
+        bool, typer.Option("--greedy", help="Networks take their likeliest choice instead of drawing.")
+    ] = False,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 2000,
     out: Annotated[Path | None, typer.Option(help="Folder for evaluation.json and evaluation.png.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
@@ -189,6 +220,7 @@ def evaluate(
         ticks=ticks,
         seed=seed,
         resamples=resamples,
+        greedy=greedy,
         out=out,
         json=json,
     )
@@ -236,11 +268,37 @@ def config(context: typer.Context) -> None:
     """Check, show and document town files: check, show, schema, reference."""
     from townlet_jax import cli_config  # builds the schema, so only on demand
 
+    raise typer.Exit(_mounted("config", cli_config.app, context.args))
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def snapshot(context: typer.Context) -> None:
+    """Look at snapshots, check them, go on from them: list, inspect, verify, restore, migrate, prune, export."""
+    from townlet_jax import cli_snapshot
+
+    raise typer.Exit(_mounted("snapshot", cli_snapshot.app, context.args))
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def telemetry(context: typer.Context) -> None:
+    """Read what telemetry left behind, and receive it."""
+    from townlet_jax import cli_telemetry
+
+    raise typer.Exit(_mounted("telemetry", cli_telemetry.app, context.args))
+
+
+def _mounted(name: str, commands: typer.Typer, arguments: list[str]) -> int:
+    """Carry out a command that has commands of its own."""
     mounted = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     mounted.callback()(lambda: None)
-    mounted.add_typer(cli_config.app, name="config")
-    arguments = context.args or ["--help"]
-    raise typer.Exit(mounted(["config", *arguments], prog_name="townlet", standalone_mode=False) or 0)
+    mounted.add_typer(commands, name=name)
+    return mounted([name, *(arguments or ["--help"])], prog_name="townlet", standalone_mode=False) or 0
 
 
 def main() -> None:
@@ -266,8 +324,10 @@ def _sentences() -> tuple[type[Exception], ...]:
     """Return the errors whose text is for the user; imported only once something went wrong."""
     from townlet_jax.config.errors import ConfigError
     from townlet_jax.run import RunError
+    from townlet_jax.snapshots import StoreError
+    from townlet_jax.telemetry.sinks import SinkError
 
-    return ConfigError, RunError
+    return ConfigError, RunError, StoreError, SinkError
 
 
 def refuse(sentence: str) -> int:

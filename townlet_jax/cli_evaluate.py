@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.text import Text
 
 from townlet_jax import evaluate, files, report, run, runtime
+from townlet_jax.candidates import Candidate, candidate
 from townlet_jax.cli_progress import progress_bar, stoppable
 from townlet_jax.cli_run import check_folder
 from townlet_jax.config import Built, build, load
+from townlet_jax.snapshots import StoreError
 from townlet_jax.ui import comparison
 
 DONE, FAULTY, INTERRUPTED = 0, 1, 130
@@ -35,6 +37,7 @@ class Request:
     resamples: int
     out: Path | None
     json: bool
+    greedy: bool = False
 
 
 def carry_out(request: Request) -> int:
@@ -44,26 +47,19 @@ def carry_out(request: Request) -> int:
     config = load(request.config, request.overrides)
     built = build(config)
     check(request)
-    plans = [
-        run.plan_for(
-            built,
-            towns=request.towns,
-            ticks=request.ticks,
-            days=request.days,
-            policy=policy,
-            seed=config.seed if request.seed is None else request.seed,
-            chunk=run.DEFAULT_CHUNK,
-        )
-        for policy in request.policies
-    ]
+    entrants = candidates_of(request, built)
+    seed = config.seed if request.seed is None else request.seed
+    plans = [plan_of(one, request, seed=seed) for one in entrants]
     if request.out is not None:
         check_folder(request.out)
-    lives = _live(built, plans, remarks)
+    for remark in dict.fromkeys(one.remark for one in entrants if one.remark):
+        remarks.print(Text(remark, style="yellow"))
+    lives = _live(entrants, plans, remarks)
     if len(lives) < len(plans) or lives[-1].result.ticks < plans[-1].ticks:
         print("Interrupted; nothing was compared, because not every policy lived to the end.", file=sys.stderr)
         return INTERRUPTED
     compared = evaluate.compare(lives, seed=plans[0].seed, resamples=request.resamples)
-    document = summary(built, plans, lives, compared)
+    document = summary(built, entrants, plans, lives, compared)
     title = f"{document['config']}: {request.towns:,} towns, {plans[0].ticks:,} ticks, seed {plans[0].seed}"
     if request.json:
         print(json.dumps(document, allow_nan=False), flush=True)
@@ -89,7 +85,34 @@ def check(request: Request) -> None:
         raise run.RunError(f"--resamples is {request.resamples}, but must be 100 to 100000; change it.")
 
 
-def _live(built: Built, plans: Sequence[run.Plan], remarks: Console) -> list[evaluate.Lived]:
+def candidates_of(request: Request, built: Built) -> list[Candidate]:
+    """Return what is compared; raises `RunError` for a policy that cannot be had in this town."""
+
+    def town_for(action_space: str, horizon: int) -> Built:
+        own = (f"spec.action_space={action_space}", f"clock.horizon_ticks={horizon}")
+        return build(load(request.config, (*request.overrides, *own)))
+
+    try:
+        return [candidate(policy, built, town_for, greedy=request.greedy) for policy in request.policies]
+    except StoreError as error:
+        raise run.RunError(str(error)) from error
+
+
+def plan_of(one: Candidate, request: Request, *, seed: int) -> run.Plan:
+    """Return the plan of a candidate; only timetables live through the timeline of a scenario."""
+    plan = run.plan_for(
+        one.built,
+        towns=request.towns,
+        ticks=request.ticks,
+        days=request.days,
+        policy=one.name if one.policy is None else "scripted",
+        seed=seed,
+        chunk=run.DEFAULT_CHUNK,
+    )
+    return dataclasses.replace(plan, policy=report.printable(one.name))
+
+
+def _live(candidates: Sequence[Candidate], plans: Sequence[run.Plan], remarks: Console) -> list[evaluate.Lived]:
     """Let the policies live one after the other, a bar each."""
     with stoppable() as asked_to_stop, ExitStack() as bars:
         shown: dict[str, Any] = {}
@@ -101,11 +124,15 @@ def _live(built: Built, plans: Sequence[run.Plan], remarks: Console) -> list[eva
                 shown[policy] = bars.enter_context(progress_bar(by_name[policy], remarks, title=policy))
             shown[policy](progress)
 
-        return evaluate.live(built, plans, on_progress=advance, stop=asked_to_stop)
+        return evaluate.live(candidates, plans, on_progress=advance, stop=asked_to_stop)
 
 
 def summary(
-    built: Built, plans: Sequence[run.Plan], lives: Sequence[evaluate.Lived], compared: Sequence[evaluate.Comparison]
+    built: Built,
+    candidates: Sequence[Candidate],
+    plans: Sequence[run.Plan],
+    lives: Sequence[evaluate.Lived],
+    compared: Sequence[evaluate.Comparison],
 ) -> dict[str, Any]:
     """Return everything about an evaluation as one JSON object; what has no value is null."""
     return {
@@ -121,6 +148,7 @@ def summary(
         "policies": [
             {
                 "policy": one.policy,
+                "about": dict(entrant.about),
                 "faults": dict(lived.result.faults),
                 "kpis": {name: dataclasses.asdict(estimate) for name, estimate in one.figures.items()},
                 "differences": {
@@ -128,6 +156,6 @@ def summary(
                     for name, estimate in one.differences.items()
                 },
             }
-            for one, lived in zip(compared, lives, strict=True)
+            for entrant, one, lived in zip(candidates, compared, lives, strict=True)
         ],
     }

@@ -6,20 +6,29 @@ Progress and remarks go to stderr, results to stdout. With `--json` the last lin
 import json
 import sys
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
 from townlet_jax import files, report, run, runtime
-from townlet_jax.cli_progress import progress_bar, stoppable
-from townlet_jax.config import Built, build, load
+from townlet_jax.cli_progress import progress_bar
+from townlet_jax.cli_sessions import Keeping, demand_same, keeping_of, origin_of, session_of
+from townlet_jax.config import Built, Config, build, load
 from townlet_jax.core.batch import town_of
+from townlet_jax.failing import FailureError
+from townlet_jax.session import Session
+from townlet_jax.snapshots import Restored, StopRequest, StoreError
+from townlet_jax.town_snapshots import identity_of
 from townlet_jax.ui import kpi_table, text_map
 
-DONE, FAULTY, INTERRUPTED = 0, 1, 130
+if TYPE_CHECKING:
+    from townlet_jax.telemetry.publisher import Publisher
+
+DONE, FAULTY, REFUSED = 0, 1, 2
 SUMMARY = "summary.json"
 
 
@@ -29,70 +38,164 @@ class Request:
 
     config: str
     overrides: tuple[str, ...]
-    towns: int
+    towns: int | None
     days: float | None
     ticks: int | None
     policy: str | None
     seed: int | None
-    chunk: int
+    chunk: int | None
+    pace: float | None
+    snapshots: Path | None
+    save_every: int | None
+    resume: Path | None
+    telemetry: tuple[str, ...]
+    watch_towns: tuple[int, ...]
     out: Path | None
     json: bool
     quiet: bool
 
 
 def carry_out(request: Request) -> int:
-    """Run and report; returns the exit code. Raises `ConfigError` or `RunError` before anything is simulated."""
+    """Run and report; returns the exit code. What cannot be had is refused before anything is simulated."""
     ready = runtime.configure()
     remarks = Console(stderr=True, quiet=request.quiet)
     if ready.note:
         remarks.print(Text(ready.note, style="yellow"))
     config = load(request.config, request.overrides)
-    built = build(config)
+    built, section = build(config), config.snapshot
+    keeping = keeping_of(section, snapshots=request.snapshots, save_every=request.save_every, resume=request.resume)
+    origin = origin_of(keeping, section)
+    kept = {"towns": 1, "seed": config.seed, "policy": None} if origin is None else origin.meta
     plan = run.plan_for(
         built,
-        towns=request.towns,
+        towns=_either(request.towns, kept["towns"]),
         ticks=request.ticks,
         days=request.days,
-        policy=request.policy,
-        seed=config.seed if request.seed is None else request.seed,
+        policy=_either(request.policy, kept["policy"]),
+        seed=_either(request.seed, kept["seed"]),
         chunk=request.chunk,
     )
+    demand_same(origin, plan, towns=request.towns, seed=request.seed)
     if request.out is not None:
         check_folder(request.out)
-    with stoppable() as asked_to_stop, progress_bar(plan, remarks) as advance:
-        result = run.simulate(built, plan, on_progress=advance, stop=asked_to_stop)
+    with ExitStack() as stack:
+        stop = stack.enter_context(StopRequest())
+        tell = run.Teller(stack.enter_context(progress_bar(plan, remarks)))
+        publisher = publisher_of(request, config, built, plan, stack)
+        session, found = stack.enter_context(
+            session_of(
+                built,
+                plan,
+                section,
+                keeping,
+                is_resumed=origin is not None,
+                listeners=[tell] if publisher is None else [tell, publisher],
+                watched=request.watch_towns,
+            )
+        )
+        _say_where_from(found, remarks)
+        session.set_pace(request.pace)
+        failure = live(session, plan, stop)
+        if publisher is not None:
+            publisher.close(str(failure) if failure else "interrupted" if session.tick < plan.ticks else "finished")
+    if not session.totals:
+        raise failure or run.RunError("Nothing was run.")
+    result = run.result_of(session)
     document = summary(built, plan, result)
-    if not request.quiet and not request.json:
+    if not request.quiet and not request.json and "-" not in request.telemetry:
         show(built, plan, result, document)
     if request.json:
         print(json.dumps(document, allow_nan=False), flush=True)
     if request.out is not None:
         with files.replacing(request.out / SUMMARY) as file:
             file.write((json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
-    return verdict(plan, result)
+    return verdict(plan, result, failure, keeping, stop.exit_code)
 
 
-def verdict(plan: run.Plan, result: run.Result) -> int:
-    """Say on stderr what was unusual and return the exit code."""
-    if result.faults:
+def _either(given: Any, kept: Any) -> Any:
+    return kept if given is None else given
+
+
+def publisher_of(
+    request: Request, config: Config, built: Built, plan: run.Plan, stack: ExitStack
+) -> "Publisher | None":
+    """Return what publishes the run, closed with the stack; None if nobody wants to hear of it."""
+    if not request.telemetry and not config.telemetry.sinks:
+        if request.watch_towns:
+            raise run.RunError("--watch-town needs somewhere to show the town; add --telemetry FILE.")
+        return None
+    from townlet_jax.telemetry.publisher import Publisher
+
+    publisher = Publisher(
+        built,
+        plan,
+        section=config.telemetry,
+        extra_sinks=request.telemetry,
+        watched=request.watch_towns,
+        every_ticks=config.telemetry.every_ticks,
+        policy_hash=identity_of(built, plan.policy, config.snapshot).policy_hash,
+        say=lambda text: print(text, file=sys.stderr),
+    )
+    stack.callback(publisher.close)
+    return publisher
+
+
+def live(session: Session, plan: run.Plan, stop: StopRequest) -> run.RunError | StoreError | None:
+    """Run to the end or until somebody asks to stop, save, and return what went wrong."""
+    try:
+        session.run(plan.ticks, asked=lambda: stop.is_made)
+        session.save_at_end()
+    except (FailureError, StoreError) as error:
+        return error
+    return None
+
+
+def _say_where_from(found: Restored | None, remarks: Console) -> None:
+    if found is None:
+        return
+    for damaged in found.refused:
+        remarks.print(Text(str(damaged), style="yellow"))
+    for difference in found.differences:
+        remarks.print(Text(f"Another configuration: {difference}.", style="yellow"))
+    remarks.print(Text(f"Going on from tick {found.manifest.step:,}."))
+
+
+def verdict(
+    plan: run.Plan,
+    result: run.Result,
+    failure: run.RunError | StoreError | None,
+    keeping: Keeping,
+    asked: int,
+) -> int:
+    """Say on stderr what was unusual and return the exit code; `asked` is that of a signal."""
+    if failure is not None:
+        print(f"error: {failure}", file=sys.stderr)
+    elif result.faults:
         seen = ", ".join(f"{name} in {amount}" for name, amount in result.faults.items())
         print(f"Faults were seen ({seen} of {plan.towns} towns): their figures are not to be trusted.", file=sys.stderr)
     if result.ticks < plan.ticks:
+        again = f" Go on with --resume {report.printable(str(keeping.folder))}." if keeping.folder else ""
         print(
-            f"Interrupted after {result.ticks:,} of {plan.ticks:,} ticks; the figures are of the ticks that were run.",
+            f"Interrupted after {result.ticks:,} of {plan.ticks:,} ticks; the figures are of the ticks that were run."
+            f"{again}",
             file=sys.stderr,
         )
-        return INTERRUPTED
-    return FAULTY if result.faults else DONE
+    if isinstance(failure, StoreError):
+        return REFUSED
+    if failure is None and asked and result.ticks < plan.ticks:
+        return asked
+    return FAULTY if failure is not None or result.faults else DONE
 
 
 def summary(built: Built, plan: run.Plan, result: run.Result) -> dict[str, Any]:
     """Return everything about a run as one JSON object; figures without a meaning are null."""
-    figures = report.key_figures(
-        result.totals,
-        affordances=[report.printable(name) for name in built.names.affordances],
-        ticks_per_day=int(built.params.clock.ticks_per_day),
-    )
+    figures = {}
+    if result.totals:
+        figures = report.key_figures(
+            result.totals,
+            affordances=[report.printable(name) for name in built.names.affordances],
+            ticks_per_day=int(built.params.clock.ticks_per_day),
+        )
     return {
         "config": report.printable(built.names.config_id),
         "config_hash": built.names.config_hash,

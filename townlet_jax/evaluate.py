@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from townlet_jax import report, run
-from townlet_jax.config import Built
+from townlet_jax import run
+from townlet_jax.candidates import Candidate
 from townlet_jax.report import Figures
+from townlet_jax.session import Session
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -56,24 +57,21 @@ class Comparison:
 
 
 def live(
-    built: Built,
+    candidates: Sequence[Candidate],
     plans: Sequence[run.Plan],
     *,
     on_progress: Callable[[str, run.Progress], None] = lambda policy, progress: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> list[Lived]:
-    """Run one plan after the other; those not begun when somebody asks to stop are left out."""
+    """Run the plan of one candidate after the other; those not begun when somebody asks to stop are left out."""
     lives: list[Lived] = []
-    for plan in plans:
+    for one, plan in zip(candidates, plans, strict=True):
         if lives and stop():
             break
-        result = run.simulate(built, plan, on_progress=functools.partial(on_progress, plan.policy), stop=stop)
-        figures = report.key_figures(
-            result.totals,
-            affordances=[report.printable(name) for name in built.names.affordances],
-            ticks_per_day=int(built.params.clock.ticks_per_day),
-        )
-        lives.append(Lived(policy=plan.policy, figures=figures, result=result))
+        teller = run.Teller(functools.partial(on_progress, plan.policy))
+        with Session(one.built, plan, policy=one.policy, listeners=[teller], stop_at_faults=False) as session:
+            session.run(plan.ticks, asked=stop)
+            lives.append(Lived(policy=plan.policy, figures=session.figures(), result=run.result_of(session)))
     return lives
 
 

@@ -10,15 +10,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from townlet_jax.core import rng
+from townlet_jax.core.enums import NOBODY
 from townlet_jax.core.observe.observation import Observation
 from townlet_jax.core.outcomes import Measures
 from townlet_jax.core.params import Params
 from townlet_jax.core.struct import Pytree
-from townlet_jax.env import BatchEnv, Decision, Moment, Standing, Transition, rollout
+from townlet_jax.env import Act, BatchEnv, Decision, Moment, Standing, Transition, rollout
 from townlet_jax.env.records import choices
 from townlet_jax.policy import distribution, network
 from townlet_jax.policy.guardrail import POLICY_COLUMNS
 from townlet_jax.policy.network import Network, Parameters
+
+Acting = Callable[[Network, Parameters], Act]
 
 _ACTION = 0  # column of the POLICY draw
 
@@ -42,7 +45,7 @@ class Experience(Pytree):
 
     observation: Observation  # on which was decided
     fresh: Bool[Array, "*n A"]  # the memory was dropped before
-    action: Int[Array, "*n A"]
+    action: Int[Array, "*n A"]  # NOBODY where it was left to somebody else
     log_prob: Float[Array, "*n A"]
     value: Float[Array, "*n A"]  # as the network says it
     reward: Float[Array, "*n A"]
@@ -52,15 +55,13 @@ class Experience(Pytree):
     events: Events
 
 
-def gather(
-    env: BatchEnv, net: Network, parameters: Parameters, params: Params, standing: Standing, num_steps: int
-) -> tuple[Standing, Experience]:
-    """Let the network act in every town for some steps."""
-    end, experience = rollout(env, acting(net, parameters), params, standing, num_steps, collect=kept)
+def gather(env: BatchEnv, act: Act, params: Params, standing: Standing, num_steps: int) -> tuple[Standing, Experience]:
+    """Let a policy act in every town for some steps."""
+    end, experience = rollout(env, act, params, standing, num_steps, collect=kept)
     return end, experience
 
 
-def acting(net: Network, parameters: Parameters) -> Callable[[Params, Moment, Any], Decision]:
+def acting(net: Network, parameters: Parameters) -> Act:
     """Return the stochastic policy of a network; its draws are those that the rules set aside for policies (1.6)."""
 
     def act(params: Params, moment: Moment, memory: Any) -> Decision:
@@ -73,12 +74,18 @@ def acting(net: Network, parameters: Parameters) -> Callable[[Params, Moment, An
 
 
 def kept(transition: Transition) -> Experience:
-    """Return what is kept of one step of one town; masks of the action space that is not played are not."""
+    """Return what is kept of one step of one town; masks of the action space that is not played are not.
+
+    Where the action is NOBODY somebody else decided, so the mask shows no choice: the policy learns nothing from it.
+    """
     moment, step = transition.moment, transition.timestep
     log_prob, value = transition.decision.notes
+    own = (transition.decision.actions != NOBODY)[:, None]
     seen = moment.observation
     if seen.option_mask.shape[-1]:
-        seen = seen.replace(mask=seen.mask[:, :0])
+        seen = seen.replace(mask=seen.mask[:, :0], option_mask=seen.option_mask & own)
+    else:
+        seen = seen.replace(mask=seen.mask & own)
     return Experience(
         observation=seen,
         fresh=moment.fresh,

@@ -16,7 +16,7 @@ from townlet_jax.core.spec import Spec
 from townlet_jax.core.state import TownState
 from townlet_jax.env import EnvState, TimeStep
 from townlet_jax.env.records import Environment
-from townlet_jax.policy import options, shifts
+from townlet_jax.policy import blend, options, shifts
 from townlet_jax.policy.options import OptionMemory, Plans
 
 
@@ -48,7 +48,6 @@ def free_to_choose(
     """Tell whose proposal for the next tick will be taken up: another option than the current one would begin."""
     before = options.forget(memory, who=options.strangers(town))
     num_agents = before.option.shape[0]
-    other = (before.option + 1) % NUM_OPTIONS
     plans = Plans(
         affordance=jnp.full((num_agents, len(options.SEEKERS)), NOBODY, jnp.int32),
         possible=possible,
@@ -56,8 +55,7 @@ def free_to_choose(
     )
     tick_of_day = (town.clock.tick + 1) % params.clock.ticks_per_day
     duty = shifts.duty(params, town, tick_of_day=tick_of_day)
-    after = options.commit(params, town, before, proposed=other, plans=plans, duty=duty)
-    return town.roster.alive & (after.option == other)
+    return blend.free_to_choose(params, town, before, plans=plans, duty=duty)
 
 
 def _narrowed(params: Params, state: EnvState, timestep: TimeStep) -> TimeStep:

@@ -22,7 +22,7 @@ from townlet_jax.policy import network
 from townlet_jax.policy.network import Network, Parameters
 from train import experience as rollouts
 from train import losses, normalise, returns, selection
-from train.experience import Events, Experience
+from train.experience import Acting, Events, Experience
 from train.losses import PpoTerms
 from train.normalise import Moments
 from train.update import OPTIMISER, Hyper, Material, Passes, learn, no_terms
@@ -75,19 +75,33 @@ class Shape:
 class Learner:
     """Compiles one update and runs it again and again; call `begin` once, then `step`.
 
-    `first` makes the towns in which it begins, `env` all that come after them.
+    `first` makes the towns in which it begins, `env` all that come after them. `acting` says how its network acts.
     """
 
-    def __init__(self, env: BatchEnv, first: BatchEnv, net: Network, params: Params, shape: Shape, mesh: Mesh) -> None:
+    def __init__(
+        self,
+        env: BatchEnv,
+        first: BatchEnv,
+        net: Network,
+        params: Params,
+        shape: Shape,
+        mesh: Mesh,
+        acting: Acting = rollouts.acting,
+    ) -> None:
         self._env = env
         self._first = first
         self._net = net
+        self._acting = acting
         self._shape = shape
         self._mesh = mesh
         self._params = jax.device_put(params, NamedSharding(mesh, _EVERYWHERE))
         self._compiled: jax.stages.Compiled | None = None
         self.compile_seconds = 0.0
         self.traces = 0  # how often the update was traced
+
+    def among(self, env: BatchEnv, first: BatchEnv, params: Params, acting: Acting) -> "Learner":
+        """Return a learner of the same shape in other towns, where it acts in another way."""
+        return Learner(env, first, self._net, params, self._shape, self._mesh, acting)
 
     def live_under(self, params: Params) -> None:
         """Let what follows happen under other numbers of the same town; nothing is compiled again."""
@@ -153,9 +167,8 @@ class Learner:
         self.traces += 1
         memory = standing.memory
         with jax.named_scope("rollout"):
-            standing, experience = rollouts.gather(
-                self._env, self._net, knowledge.parameters, params, standing, self._shape.steps
-            )
+            act = self._acting(self._net, knowledge.parameters)
+            standing, experience = rollouts.gather(self._env, act, params, standing, self._shape.steps)
         with jax.named_scope("judge"):
             last = network.apply(
                 self._net, knowledge.parameters, standing.observation, standing.memory, standing.fresh

@@ -6,11 +6,11 @@ events divided by the agent-steps of the rollout, in days.
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 import jax
 import numpy as np
@@ -18,13 +18,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from townlet_jax import files
 from townlet_jax.core.enums import Exit
 from townlet_jax.run import RunError
 from train.learner import Report
 from train.update import Hyper
+from train.writers import Row, Writer
 
-Row = dict[str, Any]
 FILE = "log.jsonl"
+COUNTERS = ("update", "member", "agent_steps_total", "seconds")  # of a row: where it stands, no figures of its update
 
 
 def row_of(report: Report, hyper: Hyper, *, ticks_per_day: int) -> Row:
@@ -70,17 +72,36 @@ def not_finite(row: Row) -> list[str]:
 
 
 class Log:
-    """Rows in a file, each written out before the next update; without a folder they are only kept."""
+    """Rows in a file, each written out before the next update; without a folder they are only kept.
 
-    def __init__(self, folder: Path | None) -> None:
+    A run that goes on after `first` updates keeps the rows of these and cuts off the others. `more` makes writers that
+    get every row too; it is called with the rows that are kept.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        first: int = 0,
+        more: Callable[[Sequence[Row]], Sequence[Writer]] = lambda kept: (),
+    ) -> None:
         self.rows: list[Row] = []
         self._path = None if folder is None else folder / FILE
+        self._first = first
+        self._more = more
+        self._writers: Sequence[Writer] = ()
+        self._file: IO[str] | None = None
 
     def __enter__(self) -> "Log":
-        try:
-            self._file = None if self._path is None else self._path.open("w", encoding="utf-8")
-        except OSError as error:
-            raise RunError(f"{self._path} cannot be written ({error.strerror}); give another --out.") from error
+        if self._path is not None:
+            self.rows = kept_rows(self._path, self._first)
+            with files.replacing(self._path) as whole:
+                whole.writelines(f"{as_json(row)}\n".encode() for row in self.rows)
+            try:
+                self._file = self._path.open("a", encoding="utf-8")
+            except OSError as error:
+                raise RunError(f"{self._path} cannot be written ({error.strerror}); give another --out.") from error
+        self._writers = self._more(self.rows)
         return self
 
     def __exit__(
@@ -88,6 +109,8 @@ class Log:
     ) -> None:
         if self._file is not None:
             self._file.close()
+        for writer in self._writers:
+            writer.close()
 
     def add(self, row: Row) -> None:
         """Write a row; figures that are no numbers become null."""
@@ -95,6 +118,24 @@ class Log:
         if self._file is not None:
             self._file.write(as_json(row) + "\n")
             self._file.flush()
+        for writer in self._writers:
+            writer.add(row)
+
+
+def kept_rows(path: Path, first: int) -> list[Row]:
+    """Return the rows of a log that come before an update, none where there is no log; a torn line is left out."""
+    if first == 0 or not path.exists():
+        return []
+    found: list[Row] = []
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict) and isinstance(row.get("update"), int) and row["update"] < first:
+                found.append({name: math.nan if value is None else value for name, value in row.items()})
+    return found
 
 
 def as_json(row: Row) -> str:

@@ -1,18 +1,19 @@
 """`python -m train.ppo configs/train/NAME.yaml [key.sub=value ...]`: learn by PPO and report every update.
 
-Owns the loop and the exit codes: 0 done, 1 stopped because a loss was no number any more, 2 bad input (one sentence
-on stderr), 130 and 143 stopped by Ctrl-C or SIGTERM after the running update.
+Owns the loop and the exit codes: 0 done, 1 stopped because a loss was no number any more or a checkpoint could not be
+saved, 2 bad input (one sentence on stderr), 130 and 143 stopped by Ctrl-C or SIGTERM after the running update.
 """
 
 import argparse
+import functools
 import json
 import operator
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,16 +24,18 @@ from townlet_jax import files, runtime
 from townlet_jax.cli_run import check_folder
 from townlet_jax.config import ConfigError
 from townlet_jax.run import RunError
+from townlet_jax.snapshots import SaveError, Store, StoreError, processes, sources
 from townlet_jax.snapshots.signals import StopRequest
-from train import building, logging, reading
+from train import arguments, building, checkpoints, logging, reading, writers
 from train.building import Setup
+from train.checkpoints import Checkpoints, Course
 from train.learner import Report
-from train.logging import Log, Row
+from train.logging import Log
 from train.update import Hyper
+from train.writers import Row
 
-DONE, DIVERGED, BAD_INPUT = 0, 1, 2
+DONE, STOPPED = 0, 1
 SUMMARY = "summary.json"
-MOST_MEMBERS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,18 +43,23 @@ class Trained:
     """How a run ended."""
 
     rows: list[Row]
-    updates: int
+    began_after: int  # updates that another run had done
+    updates: int  # done in all
     seconds: float  # without compiling
     compile_seconds: float
     lost: list[str]  # figures that were no numbers any more
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Train and return the exit code; errors become one sentence on stderr."""
+    options = arguments.parser("python -m train.ppo", "Train a network on towns by PPO.", summary=SUMMARY)
     try:
-        return carry_out(_parser().parse_intermixed_args(list(arguments)))
-    except (ConfigError, RunError) as error:
-        return refuse(str(error))
+        return carry_out(arguments.checked(options.parse_intermixed_args(list(words))))
+    except SaveError as error:
+        arguments.refuse(str(error))
+        return STOPPED
+    except (ConfigError, RunError, StoreError) as error:
+        return arguments.refuse(str(error))
 
 
 def carry_out(given: argparse.Namespace) -> int:
@@ -61,17 +69,18 @@ def carry_out(given: argparse.Namespace) -> int:
     if ready.note:
         remarks.print(Text(ready.note, style="yellow"))
     settings = reading.load(given.config, given.overrides)
+    rules = arguments.rules_of(given)
     if given.out is not None:
         check_folder(given.out)
-    if not 0 <= given.population <= MOST_MEMBERS:
-        raise RunError(f"--population is {given.population}, but must be 0 to {MOST_MEMBERS}; give how many to train.")
     setup = building.set_up(settings, members=given.population)
-    with (
-        StopRequest() as request,
-        Log(given.out) as log,
-        logging.progress_bar(settings.updates, remarks) as advance,
-    ):
-        trained = train(setup, log=log, on_row=advance, stop=lambda: request.is_made)
+    with ExitStack() as held:
+        request = held.enter_context(StopRequest())
+        folder = arguments.folder_of(given)
+        saver = None if folder is None else held.enter_context(Checkpoints(folder, setup, rules))
+        course = beginning(setup, saver, given, remarks)
+        log = held.enter_context(log_of(given, setup, course.update))
+        advance = held.enter_context(logging.progress_bar(settings.updates, remarks))
+        trained = train(setup, log=log, course=course, saver=saver, on_row=advance, stop=lambda: request.is_made)
     document = summary(setup, trained)
     if given.json:
         print(json.dumps(document, allow_nan=False), flush=True)
@@ -81,57 +90,102 @@ def carry_out(given: argparse.Namespace) -> int:
     if trained.rows:
         remarks.print(logging.summary_line(trained.rows))
     if trained.lost:
-        print(
-            f"Stopped after update {trained.updates - 1}, because {', '.join(trained.lost)} is no number any more; "
-            "lower ppo.learning_rate or ppo.max_grad_norm.",
-            file=sys.stderr,
-        )
-        return DIVERGED
+        print(verdict(trained, saver), file=sys.stderr)
+        return STOPPED
     return request.exit_code if trained.updates < settings.updates else DONE
+
+
+def beginning(setup: Setup, saver: Checkpoints | None, given: argparse.Namespace, remarks: Console) -> Course:
+    """Return where the run begins: at nothing, with weights from elsewhere, or where another one stood."""
+    place = given.resume
+    if place == arguments.AUTO and (saver is None or saver.store.latest() is None):
+        place = None
+    if place is None:
+        if saver is not None:
+            saver.demand_room(0)
+        course = checkpoints.begun(setup)
+        return course if given.init_from is None else checkpoints.taught(setup, course, given.init_from)
+    if place in (arguments.NEWEST, arguments.AUTO):
+        assert saver is not None, "arguments.checked has seen a folder"
+        course, damaged = checkpoints.resumed(setup, saver.store, None)
+    else:
+        root, step, _ = sources.located(place)
+        with Store(root, identity=checkpoints.identity_of(setup), read_only=True) as store:
+            course, damaged = checkpoints.resumed(setup, store, sources.chosen(store, step))
+    for sentence in damaged:
+        remarks.print(Text(sentence, style="yellow"))
+    if saver is not None:
+        saver.demand_room(course.update)
+    remarks.print(Text(f"Going on after update {course.update}."))
+    return course
+
+
+def log_of(given: argparse.Namespace, setup: Setup, first: int) -> Log:
+    """Return the log of a run that begins after so many updates; only the first of several processes keeps one."""
+    if given.out is None or not processes.is_primary():
+        return Log(None)
+    settings = checkpoints.flat(setup.settings.model_dump(mode="json"))
+    return Log(given.out, first=first, more=functools.partial(writers.opened, given.log, given.out, settings))
 
 
 def train(
     setup: Setup,
     *,
     log: Log,
+    course: Course | None = None,
+    saver: Checkpoints | None = None,
     on_row: Callable[[Row], None] = lambda row: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
-    """Run all updates, or until `stop` says so or a figure is no number any more."""
-    settings, learner = setup.settings, setup.learner
-    seeds = [settings.seed + member for member in range(setup.members)]
-    knowledge, standing = learner.begin(seeds or settings.seed)
-    learner.compile(hyper_of(setup, 0), knowledge, standing)
-    began = time.perf_counter()
+    """Run all updates, or until `stop` says so or a figure is no number any more; what is good is saved."""
+    start = checkpoints.begun(setup) if course is None else course
+    course, updates, learner = start, setup.settings.updates, setup.learner
+    if start.update < updates:
+        learner.compile(hyper_of(setup, 0), start.knowledge, start.standing)
     lost: list[str] = []
-    done = [0] * max(1, setup.members)
-    updates = 0
-    while updates < settings.updates and not lost and not stop():
-        started = time.perf_counter()
-        knowledge, standing, report = learner.step(hyper_of(setup, updates), knowledge, standing)
-        rows = rows_of(setup, report, updates)
-        now = time.perf_counter()
-        for member, figures in enumerate(rows):
-            done[member] += figures["agent_steps"]
-            row = {
-                "update": updates,
-                **({"member": member} if setup.members else {}),
-                "agent_steps_total": done[member],
-                "seconds": now - began,
-                "agent_steps_per_s": figures["agent_steps"] / (now - started),
-                **figures,
-            }
+    began = time.perf_counter() - start.seconds
+    while course.update < updates and not lost and processes.all_agree(not stop()):
+        course, rows = step(setup, course, began)
+        for row in rows:
             log.add(row)
             on_row(row)
             lost += logging.not_finite(row)
-        updates += 1
+        if saver is not None and not lost:
+            saver.note(rows)
+            lost += saver.save(course) if saver.is_due(course.update) else []
+    if saver is not None:
+        lost += saver.save(course) if not lost and course.update > start.update else []
+        saver.store.wait()
     return Trained(
         rows=log.rows,
-        updates=updates,
+        began_after=start.update,
+        updates=course.update,
         seconds=time.perf_counter() - began,
         compile_seconds=learner.compile_seconds,
         lost=list(dict.fromkeys(lost)),
     )
+
+
+def step(setup: Setup, course: Course, began: float) -> tuple[Course, list[Row]]:
+    """Do one update; return where the run stands then, and a row for each member."""
+    update, started = course.update, time.perf_counter()
+    knowledge, standing, report = setup.learner.step(hyper_of(setup, update), course.knowledge, course.standing)
+    found = rows_of(setup, report, update)
+    now = time.perf_counter()
+    steps = tuple(before + row["agent_steps"] for before, row in zip(course.agent_steps, found, strict=True))
+    rows = [
+        {
+            "update": update,
+            **({"member": member} if setup.members else {}),
+            "agent_steps_total": steps[member],
+            "seconds": now - began,
+            "agent_steps_per_s": figures["agent_steps"] / (now - started),
+            **figures,
+        }
+        for member, figures in enumerate(found)
+    ]
+    after = Course(update=update + 1, knowledge=knowledge, standing=standing, agent_steps=steps, seconds=now - began)
+    return after, rows
 
 
 def hyper_of(setup: Setup, update: int) -> Hyper:
@@ -162,6 +216,7 @@ def summary(setup: Setup, trained: Trained) -> dict[str, Any]:
         "settings": setup.settings.model_dump(mode="json"),
         "config_hash": setup.built.names.config_hash,
         "population": setup.members,
+        "began_after": trained.began_after,
         "updates": trained.updates,
         "agent_steps": steps,
         "seconds": trained.seconds,
@@ -175,32 +230,17 @@ def summary(setup: Setup, trained: Trained) -> dict[str, Any]:
     }
 
 
-class _Parser(argparse.ArgumentParser):
-    """Refuses in one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        """Leave with exit code 2."""
-        raise SystemExit(refuse(f"{message}; see 'python -m train.ppo --help'."))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m train.ppo", description="Train a network on towns by PPO.")
-    parser.add_argument("config", help="settings, such as configs/train/options.yaml")
-    parser.add_argument("overrides", nargs="*", metavar="KEY.SUB=VALUE", help="changes, such as ppo.clip=0.1")
-    parser.add_argument("--out", type=Path, help=f"folder for {logging.FILE} and {SUMMARY}")
-    parser.add_argument(
-        "--population", type=int, default=0, metavar="N", help="train N seeds (seed, seed + 1, ...) beside each other"
+def verdict(trained: Trained, saver: Checkpoints | None) -> str:
+    """Say why a run was stopped, and what is left of it."""
+    newest = None if saver is None else saver.store.latest()
+    if saver is None or newest is None:
+        left = "nothing was saved"
+    else:
+        left = f"checkpoint {newest} in {saver.store.root} is the last good one"
+    return (
+        f"Stopped after update {trained.updates - 1}, because {', '.join(trained.lost)} is no number any more; "
+        f"{left}; lower ppo.learning_rate or ppo.max_grad_norm."
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
-    return parser
-
-
-def refuse(sentence: str) -> int:
-    """Say on stderr, in one printable line, why nothing was done."""
-    printable = "".join(letter if letter.isprintable() else " " for letter in sentence)
-    print(f"error: {' '.join(printable.split())}", file=sys.stderr)
-    return BAD_INPUT
 
 
 if __name__ == "__main__":

@@ -129,12 +129,26 @@ def _descend(
     """Take one step of Adam on the towns of a minibatch."""
     parameters, optimiser = learned
     gradients, terms = gradient_of(net, hyper, material, parameters, towns)
+    parameters, optimiser, norm = adam(
+        gradients, parameters, optimiser, learning_rate=hyper.learning_rate, max_grad_norm=hyper.max_grad_norm
+    )
+    return (parameters, optimiser), (terms, norm)
+
+
+def adam(
+    gradients: Parameters,
+    parameters: Parameters,
+    optimiser: Any,
+    *,
+    learning_rate: Float[Array, ""],
+    max_grad_norm: Float[Array, ""],
+) -> tuple[Parameters, Any, Float[Array, ""]]:
+    """Take one step against the gradients, shortened to a norm; return also the norm that they had."""
     norm = jnp.sqrt(sum((jnp.sum(leaf**2) for leaf in jax.tree.leaves(gradients)), start=jnp.float32(0)))
-    shorter = jnp.minimum(1.0, hyper.max_grad_norm / jnp.maximum(norm, 1e-12))
+    shorter = jnp.minimum(1.0, max_grad_norm / jnp.maximum(norm, 1e-12))
     with jax.numpy_dtype_promotion("standard"):  # optax mixes dtypes
         steps, optimiser = OPTIMISER.update(jax.tree.map(lambda leaf: leaf * shorter, gradients), optimiser)
-    parameters = jax.tree.map(lambda leaf, step: leaf - hyper.learning_rate * step, parameters, steps)
-    return (parameters, optimiser), (terms, norm)
+    return jax.tree.map(lambda leaf, step: leaf - learning_rate * step, parameters, steps), optimiser, norm
 
 
 def gradient_of(

@@ -127,7 +127,8 @@ def test_a_signal_ends_the_run_and_keeps_its_files(
     """The command as a whole, in a hamlet with options and time limits."""
     town = tmp_path / "hamlet.yaml"
     town.write_text(yaml.safe_dump(HAMLET | {"spec": {"num_agents": 6}, "perturbations": {"specs": {}}}))
-    chosen = TINY | {"town": {"config": str(town), "horizon": 6}, "towns": 2, "steps": 4, "updates": 100_000}
+    where = {"config": str(town), "horizon": 6, "staggered": False}
+    chosen = TINY | {"town": where, "towns": 2, "steps": 4, "updates": 100_000}
     file = tmp_path / "train.yaml"
     file.write_text(yaml.safe_dump(chosen))
     log = tmp_path / "out" / logging.FILE

@@ -31,4 +31,3 @@ def test_without_a_time_limit_they_are_spread_over_a_day() -> None:
     ticks = np.asarray(RESET(KEYS, still(0))[0].town.clock.tick)
     assert ticks.max() > HORIZON
     assert ticks.max() < int(still().clock.ticks_per_day)
-

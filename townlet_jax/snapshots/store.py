@@ -18,7 +18,7 @@ from townlet_jax.snapshots.identity import Identity, Match
 from townlet_jax.snapshots.leaves import pack
 from townlet_jax.snapshots.manifest import FORMAT, Manifest
 from townlet_jax.snapshots.migrations import Migrations
-from townlet_jax.snapshots.reading import Wish
+from townlet_jax.snapshots.reading import Content, Wish
 from townlet_jax.snapshots.restoring import Restored
 from townlet_jax.snapshots.retention import Best, Keep
 from townlet_jax.snapshots.writing import Writer
@@ -168,9 +168,13 @@ class Store:
 
     def verify(self, step: int) -> Manifest:
         """Check every hash of a snapshot and leave it where it is; raises `DamagedError`."""
+        return self.contents(step).manifest
+
+    def contents(self, step: int) -> Content:
+        """Return all leaves of a snapshot as they are kept, every hash checked; raises `DamagedError`."""
         self._demand_listed(step)
         try:
-            return self._worker.submit(reading.whole, self.root, step).result().manifest
+            return self._worker.submit(reading.whole, self.root, step).result()
         except FlawError as flaw:
             raise DamagedError(self.root, step, flaw) from flaw
 

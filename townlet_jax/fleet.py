@@ -1,0 +1,122 @@
+"""Towns on their devices with a policy: what is compiled, where it lies, and how it is watched.
+
+Owns the states. Watched towns live a second time beside the others, from a copy of their state: a town alone has the
+bits that it has in a batch, and the big program stays the same whoever is watched.
+"""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from townlet_jax.core import batch
+from townlet_jax.core.outcomes import Measures
+from townlet_jax.core.params import Params
+from townlet_jax.core.spec import Spec
+from townlet_jax.core.state import TownState
+from townlet_jax.core.totals import Totals
+from townlet_jax.policy import interface
+
+
+def mesh_for(towns: int) -> Mesh | None:
+    """Return a mesh over the largest number of devices that divides the towns evenly, None for a single device."""
+    devices = jax.local_devices()
+    number = max(size for size in range(1, len(devices) + 1) if towns % size == 0)
+    return batch.town_mesh(devices[:number]) if number > 1 else None
+
+
+def block_for(states: TownState, towns: int) -> int:
+    """Return how many towns of a device run together: as many as its cache holds, all of them on an accelerator."""
+    most = max(1, batch.BLOCK_BYTES // batch.town_bytes(states))
+    return batch.block_size(towns, most) if jax.default_backend() == "cpu" else towns
+
+
+def _copy(tree: Any) -> Any:
+    return jax.tree.map(jnp.copy, tree)
+
+
+def _take(tree: Any, index: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf[index], tree)
+
+
+def _put(tree: Any, index: Any, one: Any) -> Any:
+    return jax.tree.map(lambda leaf, changed: leaf.at[index].set(changed), tree, one)
+
+
+COPY, TAKE, PUT = jax.jit(_copy), jax.jit(_take), jax.jit(_put)
+
+
+@functools.lru_cache(maxsize=16)
+def _runner(init: Any, act: Any, length: int, measure: bool, block: int, mesh: Mesh | None) -> batch.Runner:
+    """Return one runner for each way to run, so that fleets of a kind share their programs."""
+    return batch.Runner(interface.Policy(init, act), length, measure=measure, block=block, mesh=mesh)
+
+
+class Fleet:
+    """Towns on their devices with a policy: the compiled calls, and the one place that holds what changes."""
+
+    def __init__(
+        self, spec: Spec, params: Params, policy: batch.Policy, *, towns: int, seed: int, measure: bool = True
+    ) -> None:
+        self.mesh = mesh_for(towns)
+        self.params = self._everywhere(params)
+        self._policy = policy
+        self._measure = measure
+        self._calls: dict[int, jax.stages.Compiled] = {}
+        self.compile_seconds = 0.0
+        self.states: TownState = self._placed(batch.init_batch(spec, params, seed, towns))
+        self.block = block_for(self.states, towns // (1 if self.mesh is None else self.mesh.size))
+        self.memory = self._placed(jax.jit(lambda p, s: batch.init_memory(policy, p, s))(self.params, self.states))
+
+    def placed_ticks(self, tree: Any) -> Any:
+        """Place what is given tick by tick (leading axes ticks, towns) where its towns are."""
+        return (
+            tree
+            if self.mesh is None
+            else jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec(None, batch.AXIS)))
+        )
+
+    def adopt(self, states: TownState, memory: Any, params: Params) -> None:
+        """Go on from other towns of the same number and shape."""
+        self.states, self.memory, self.params = self._placed(states), self._placed(memory), self._everywhere(params)
+
+    def compiled(self, length: int, given: Any = None) -> jax.stages.Compiled:
+        """Return the call for a number of ticks, compiled once."""
+        if length not in self._calls:
+            began = time.perf_counter()
+            runner = _runner(self._policy.init, self._policy.act, length, self._measure, self.block, self.mesh)
+            self._calls[length] = runner.compile(self.params, self.states, self.memory, given)
+            self.compile_seconds += time.perf_counter() - began
+        return self._calls[length]
+
+    def advance(self, length: int, given: Any = None) -> tuple[Totals | None, Measures | None]:
+        """Run that many ticks and return their totals and series, without waiting for them."""
+        call = self.compiled(length, given)
+        self.states, self.memory, totals, series = call(self.params, self.states, self.memory, given)
+        return totals, series
+
+    def edit(self, change: Callable[[Params, TownState], TownState], *, town: int | None = None) -> None:
+        """Let an operator change all towns between two ticks, or one."""
+        if town is None:
+            self.states = self._placed(change(self.params, self.states))
+        else:
+            index = jnp.int32(town)
+            self.states = self._placed(PUT(self.states, index, change(self.params, TAKE(self.states, index))))
+
+    def copied(self) -> tuple[TownState, Any]:
+        """Return states and memory as they are now, safe from the calls that follow."""
+        return COPY((self.states, self.memory))  # type: ignore[no-any-return]  # jit hides the type
+
+    def faults(self) -> jax.Array:
+        """Return the fault bits of every town as they are now, safe from the calls that follow."""
+        return COPY(self.states.faults)  # type: ignore[no-any-return]  # jit hides the type
+
+    def _placed(self, tree: Any) -> Any:
+        return tree if self.mesh is None else batch.shard(self.mesh, tree)
+
+    def _everywhere(self, params: Params) -> Params:
+        return params if self.mesh is None else jax.device_put(params, NamedSharding(self.mesh, PartitionSpec()))

@@ -1,0 +1,304 @@
+"""The session: towns that live on, and everything about them that changes.
+
+Owns the loop. The device is one chunk ahead: while it runs chunk k + 1, listeners hear of chunk k. Between chunks the
+session applies edits, saves, and does what other threads ask for. After each it reads the fault bits.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from townlet_jax import report
+from townlet_jax.config import Built
+from townlet_jax.config.schema.scenario import TimelineEntry
+from townlet_jax.core import batch
+from townlet_jax.core.state import TownState
+from townlet_jax.cuts import Cuts
+from townlet_jax.failing import FAILURES, FailureError, Guard
+from townlet_jax.fleet import Fleet
+from townlet_jax.flights import Flight, Flights
+from townlet_jax.pacing import SHORT, Pace, lengths_at
+from townlet_jax.plans import Plan, RunError, events_of, policy_of
+from townlet_jax.policy import timeline
+from townlet_jax.policy.arguments import CommandError
+from townlet_jax.spotlight import Spotlight
+from townlet_jax.stretch import Edited, Listener, Stretch
+from townlet_jax.town_snapshots import Archive, FailureLog, Moment
+
+AHEAD = 1  # chunks that the device is ahead of the listeners
+
+
+class Session(Pace):
+    """Towns under a policy, chunk after chunk; use it in a `with`, or call `close`.
+
+    `listeners` hear every chunk, `watched` are the towns they see tick by tick. `archive` keeps snapshots, `failures`
+    the state before a chunk that fails. With `stop_at_faults` a new fault ends the run with `FailureError`. From other
+    threads only `submit`, `save`, `watch` and what `Pace` offers may be called: pause, resume, step, set_pace, stop.
+    """
+
+    def __init__(
+        self,
+        built: Built,
+        plan: Plan,
+        *,
+        policy: batch.Policy | None = None,
+        listeners: Sequence[Listener] = (),
+        watched: Sequence[int] = (),
+        archive: Archive | None = None,
+        failures: FailureLog | None = None,
+        stop_at_faults: bool = True,
+    ) -> None:
+        super().__init__()
+        self.built = built
+        self.plan = plan
+        self.tick = 0  # the last one that was sent to the device
+        self.seconds = 0.0  # spent on ticks
+        self.totals: Mapping[str, report.Figures] = {}  # sums over all ticks that were heard of
+        policy = policy_of(plan.policy, built) if policy is None else policy
+        self._events = events_of(built, plan)
+        self._fleet = Fleet(built.spec, built.params, policy, towns=plan.towns, seed=plan.seed)
+        self._spotlight = Spotlight(self._fleet, policy, self._checked(watched))
+        self._flights = Flights(self._fleet, self._spotlight, keeps_before=failures is not None)
+        self._listeners = tuple(listeners)
+        self._archive = archive
+        self._stop_at_faults = stop_at_faults
+        self._guard = Guard(failures, self._moment, towns=plan.towns)
+        self._failure: FailureError | None = None
+        self._edits: list[Edited] = []  # applied, and not told to the listeners yet
+        self._parents: list[Any] = []  # the snapshots that led here
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Finish listeners and snapshots; raises what went wrong with the last save."""
+        self.refuse("The session has ended; nothing more can be done in it.")
+        for listener in self._listeners:
+            listener.close()
+        if self._archive is not None:
+            self._archive.store.close()
+
+    @property
+    def states(self) -> TownState:
+        """Return all towns as they are now; the next chunk consumes these arrays."""
+        return self._fleet.states
+
+    @property
+    def compile_seconds(self) -> float:
+        """Return the time spent on compiling."""
+        return self._fleet.compile_seconds + self._spotlight.compile_seconds
+
+    def run(self, until: int, *, asked: Callable[[], bool] = lambda: False) -> None:
+        """Run to a tick, or to the end of the chunk in which somebody asks to stop."""
+        if self.tick >= until:
+            return
+        cuts = self._cuts(until)
+        self.prepare(until)
+        try:
+            while self.tick < until and self._failure is None:
+                self._between()
+                self._go_on(cuts)
+                if self.is_stopped or asked():
+                    break
+            self._drain()
+            self._between()
+        except FAILURES as error:
+            raise self._guard.failure(error, self._flights.oldest, self.totals) from error
+        finally:
+            self._flights.forget()
+        if self._failure is not None:
+            raise self._failure
+
+    def prepare(self, until: int, *, is_paced: bool = False) -> None:
+        """Compile what a run to that tick needs; with `is_paced` what pausing, stepping and pacing need too."""
+        lengths = set() if self.rate else set(self._cuts(until).lengths)
+        for length in lengths | ({1, SHORT} if is_paced else set(lengths_at(self.rate))):
+            self._flights.compile(length)
+
+    def submit(self, command: str, arguments: Mapping[str, Any], *, town: int | None = None) -> "Future[int]":
+        """Have an operator's command applied between two ticks, to all towns or one.
+
+        The answer is the tick before which it was applied, or `CommandError`.
+        """
+        return self.ask(functools.partial(self._edit, command, dict(arguments), town))
+
+    def save(self) -> "Future[int]":
+        """Have a snapshot begun between two ticks; the answer is its tick, or `RunError` or `StoreError`."""
+        return self.ask(self.save_now)
+
+    def watch(self, towns: Sequence[int]) -> "Future[None]":
+        """Have other towns watched from the next chunk on; another number of them is compiled once."""
+        return self.ask(functools.partial(self._spotlight.turn, self._checked(towns)))
+
+    def save_now(self) -> int:
+        """Begin to save the towns as they are, and return their tick; on the session's own thread."""
+        if self._archive is None:
+            raise RunError("This session keeps no snapshots; start it with a folder for them.")
+        self._drain()
+        known = {name: values[np.isfinite(values)] for name, values in self.figures().items()}
+        self._archive.save(self.moment(), {name: float(values.mean()) for name, values in known.items() if values.size})
+        return self.tick
+
+    def save_at_end(self) -> None:
+        """Save the towns as they are, if snapshots are kept, and return when that is safe."""
+        if self._archive is not None:
+            self.save_now()
+            self._archive.store.wait()
+
+    def figures(self) -> dict[str, report.Figures]:
+        """Return the key figures of every town over all ticks that were heard of; none before the first."""
+        if not self.totals:
+            return {}
+        return report.key_figures(
+            self.totals,
+            affordances=[report.printable(name) for name in self.built.names.affordances],
+            ticks_per_day=int(self.built.params.clock.ticks_per_day),
+        )
+
+    def moment(self) -> Moment:
+        """Return all that the session is now."""
+        return self._moment(self.tick, self._fleet.states, self._fleet.memory, self.totals)
+
+    def adopt(self, moment: Moment) -> None:
+        """Go on from a moment of as many towns of the same shape; its arrays are consumed."""
+        self._guard.accept(moment.states)
+        self._fleet.adopt(moment.states, moment.memory, moment.params)
+        self.tick = moment.tick
+        self.totals = dict(moment.totals)
+        self.seconds = moment.notes["seconds"]
+        self._parents = moment.notes["parents"]
+        self._edits = [Edited(**edit) for edit in moment.notes["edits"]]
+        kept = moment.notes["listeners"]
+        for name, listener in self._named_listeners().items():
+            if name in kept:
+                listener.restore(kept[name])
+
+    def _moment(self, tick: int, states: TownState, memory: Any, totals: Mapping[str, report.Figures]) -> Moment:
+        names = self.built.names
+        return Moment(
+            tick=tick,
+            states=states,
+            params=self._fleet.params,
+            memory=memory,
+            totals=totals,
+            notes={
+                "towns": self.plan.towns,
+                "seed": self.plan.seed,
+                "policy": self.plan.policy,
+                "seconds": self.seconds,
+                "parents": self._parents,
+                "edits": [dataclasses.asdict(edit) for edit in self._edits],
+                "listeners": {name: dict(one.figures()) for name, one in self._named_listeners().items()},
+                "names": {"agents": names.agents, "objects": names.objects, "affordances": names.affordances},
+            },
+        )
+
+    def _named_listeners(self) -> dict[str, Listener]:
+        """Return the listeners by what a snapshot calls them: their kind, numbered where there are several."""
+        named: dict[str, Listener] = {}
+        for listener in self._listeners:
+            kind = type(listener).__name__
+            number = sum(type(other).__name__ == kind for other in named.values())
+            named[f"{kind}-{number}" if number else kind] = listener
+        return named
+
+    def _cuts(self, until: int) -> Cuts:
+        every = None if self._archive is None else self._archive.every
+        return Cuts(until, min(self.plan.chunk, until), self._events, every)
+
+    def _between(self) -> None:
+        """Do what is to be done between two chunks."""
+        if self.has_wishes:
+            self._drain()
+            if self._failure is None:
+                self.obey()
+        if self._archive is not None:
+            self._archive.store.check()
+            if self._archive.is_due(self.tick):
+                self._drain()
+                if self._failure is None:
+                    self.save_now()
+
+    def _go_on(self, cuts: Cuts) -> None:
+        """Send out the next chunk if one may run now, and hear those that have landed."""
+        room = self.room()
+        if room.ticks == 0:
+            self._drain()
+            self.wait()
+            return
+        if room.ticks is None:
+            length = cuts.length(self.tick)
+        else:
+            length = SHORT if min(room.ticks, cuts.room(self.tick)) >= SHORT else 1
+        for entry in self._events.get(self.tick + 1, ()):
+            self._follow_timeline(entry)
+        self._flights.send(self.tick + 1, length, tuple(self._edits))
+        self._edits.clear()
+        self.tick += length
+        self.spent(length, room)
+        while len(self._flights) > (AHEAD if room.ticks is None else 0):
+            self._land()
+
+    def _drain(self) -> None:
+        while self._flights:
+            self._land()
+
+    def _land(self) -> None:
+        """Wait for a chunk, add it up, tell the listeners, look for faults."""
+        flight = self._flights.land()
+        before = self.totals
+        self.totals = report.add(before or None, report.arrays(flight.totals))
+        self.seconds += flight.seconds
+        try:
+            self._tell(flight)
+        except FAILURES as error:
+            raise self._guard.failure(error, flight, before) from error
+        fault = self._guard.fault(flight, before)
+        if self._stop_at_faults and self._failure is None:
+            self._failure = fault
+
+    def _tell(self, flight: Flight) -> None:
+        stretch = Stretch(
+            first_tick=flight.first_tick,
+            last_tick=flight.last_tick,
+            num_towns=self.plan.towns,
+            totals=flight.totals,
+            series=flight.series,
+            watched=flight.watched,
+            edits=flight.edits,
+            seconds=flight.seconds,
+        )
+        for listener in self._listeners:
+            listener.hear(stretch)
+
+    def _follow_timeline(self, entry: TimelineEntry) -> None:
+        try:
+            self._edit(entry.command, entry.args)
+        except CommandError as error:
+            raise RunError(f"scenario.timeline, tick {entry.tick}: {error}") from error
+
+    def _edit(self, command: str, arguments: Mapping[str, Any], town: int | None = None) -> int:
+        """Apply a command before the next tick, and return that tick."""
+        if town is not None:
+            self._checked([town])
+        change = functools.partial(timeline.apply, command, arguments, self.built.names, self.built.spec)
+        self._fleet.edit(change, town=town)
+        self._edits.append(Edited(tick=self.tick + 1, command=command, arguments=arguments))
+        return self.tick + 1
+
+    def _checked(self, towns: Sequence[int]) -> tuple[int, ...]:
+        """Return indices of towns, each once; raises `RunError` for one that there is not."""
+        for town in towns:
+            if not 0 <= town < self.plan.towns:
+                raise RunError(f"There is no town {town}; choose one of 0 to {self.plan.towns - 1}.")
+        return tuple(sorted(set(towns)))

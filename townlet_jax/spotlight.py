@@ -1,0 +1,98 @@
+"""Watched towns: they live a second time beside the others, from a copy of their state, and everything is kept.
+
+A town alone has the bits that it has in a batch, so nobody can tell the two lives apart, and the program that runs
+all towns is the same whoever is watched.
+"""
+
+import functools
+import operator
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from townlet_jax.core import batch
+from townlet_jax.core.params import Params
+from townlet_jax.core.tick import tick
+from townlet_jax.fleet import Fleet
+from townlet_jax.stretch import Watched
+
+
+class Spotlight:
+    """Follows some towns of a fleet. Compiled once for each length and number of towns, not for which towns."""
+
+    def __init__(self, fleet: Fleet, policy: batch.Policy, towns: Sequence[int]) -> None:
+        self.towns = tuple(towns)
+        self._fleet = fleet
+        self._policy = policy
+        self._calls: dict[tuple[int, int], jax.stages.Compiled] = {}
+        self.compile_seconds = 0.0
+
+    def turn(self, towns: Sequence[int]) -> None:
+        """Watch other towns from now on."""
+        self.towns = tuple(towns)
+
+    def compiled(self, length: int) -> None:
+        """Compile what a chunk of that length needs."""
+        if self.towns:
+            self._call(length, self.aimed())
+
+    def aimed(self) -> Any:
+        """Return states and memory of the watched towns before a chunk, on one device; None if nobody is watched."""
+        if not self.towns:
+            return None
+        rows = np.asarray(self.towns, np.int32)
+        some = _rows((self._fleet.states, self._fleet.memory), rows)
+        return jax.device_put(some, self._device())
+
+    def followed(self, length: int, aimed: Any) -> Mapping[int, Watched]:
+        """Let the towns live through a chunk, without waiting for them."""
+        if aimed is None:
+            return {}
+        lives = self._call(length, aimed)(self._params(), *aimed)
+        return {
+            town: Watched(before=before, after=after, intents=intents, outputs=outputs, memory=memory)
+            for town, (before, after, intents, outputs, memory) in zip(self.towns, lives, strict=True)
+        }
+
+    def _call(self, length: int, aimed: Any) -> jax.stages.Compiled:
+        wanted = (length, len(self.towns))
+        if wanted not in self._calls:
+            began = time.perf_counter()
+            self._calls[wanted] = _lives.lower(self._policy.act, length, self._params(), *aimed).compile()
+            self.compile_seconds += time.perf_counter() - began
+        return self._calls[wanted]
+
+    def _params(self) -> Params:
+        here: Params = jax.device_put(self._fleet.params, self._device())  # no copy where they lie there already
+        return here
+
+    def _device(self) -> jax.Device:
+        mesh = self._fleet.mesh
+        return jax.local_devices()[0] if mesh is None else mesh.devices.flat[0]
+
+
+@jax.jit
+def _rows(tree: Any, rows: jax.Array) -> Any:
+    return jax.tree.map(lambda leaf: leaf[rows], tree)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _lives(act: Callable[..., Any], length: int, params: Params, states: Any, memory: Any) -> tuple[Any, ...]:
+    """Return (states before each tick, state after, intents, outputs, memory before each tick) of every town."""
+
+    def alone(state: Any, remembered: Any) -> tuple[Any, ...]:
+        def step(carry: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], tuple[Any, ...]]:
+            before, known = carry
+            intents, after_known = act(params, before, known, None)
+            after, output = tick(params, before, intents)
+            return (after, after_known), (before, intents, output, known)
+
+        (after, _), (before, intents, outputs, known) = jax.lax.scan(step, (state, remembered), None, length=length)
+        return before, after, intents, outputs, known
+
+    together = jax.vmap(alone)(states, memory)
+    number = states.clock.tick.shape[0]
+    return tuple(jax.tree.map(operator.itemgetter(town), together) for town in range(number))
