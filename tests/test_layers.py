@@ -13,9 +13,9 @@ RANKS: tuple[set[str], ...] = (
     {"policy", "env", "stability"},
     {"config"},
     {
-        "branching", "candidates", "cuts", "evaluate", "failing", "files", "fleet", "flights", "pacing", "plans",
-        "recording", "replay", "report", "resuming", "run", "runtime", "session", "snapshots", "spotlight", "stretch",
-        "town_snapshots", "watch",
+        "branching", "candidates", "cuts", "evaluate", "failing", "files", "fleet", "flights", "invariants", "pacing",
+        "plans", "recording", "replay", "report", "resuming", "run", "runtime", "session", "snapshots", "soak",
+        "spotlight", "stretch", "town_snapshots", "traffic", "watch",
     },
     {"telemetry"},
     {"console"},

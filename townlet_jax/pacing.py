@@ -121,7 +121,7 @@ class Pace:
             try:
                 answer.set_result(action())
             except (CommandError, RunError, StoreError) as error:
-                answer.set_exception(error)
+                answer.set_exception(error.with_traceback(None))  # its frames hold the states of all towns
             except BaseException as error:  # the asker must not wait for ever
                 answer.set_exception(error)
                 raise

@@ -147,6 +147,8 @@ def test_needs_money_home_stock_price(place: Place) -> None:
     state = edits.set_wallet(place.params, start, index(BEN), amount(-4))
     assert (float(state.economy.wallet[BEN]), float(state.economy.wallet[ADA])) == (0.0, 5.0)
     assert int(edits.set_home(place.params, start, index(BEN), index(6)).roster.home[BEN]) == 6
+    vacant = start.replace(roster=start.roster.replace(alive=start.roster.alive.at[BEN].set(False)))
+    assert not changed(vacant, edits.set_home(place.params, vacant, index(BEN), index(6)))
     state = edits.set_stock(place.params, start, index(FRIDGE), index(0), amount(2.5))
     assert (float(state.economy.stock[FRIDGE, 0]), changed(start, state)) == (2.5, {"economy.stock"})
     state = edits.set_price(place.params, start, index(4), amount(9))

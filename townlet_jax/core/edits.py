@@ -103,8 +103,8 @@ def teleport(params: Params, state: TownState, slot: Int[Array, ""], position: I
 
 
 def set_home(params: Params, state: TownState, slot: Int[Array, ""], home: Int[Array, ""]) -> TownState:
-    """Give a slot another home; whoever lives there now stays where it stands."""
-    who = _slot(state, slot) & _inside(home, params.world.home_tile)
+    """Give a living agent another home; it stays where it stands."""
+    who = _slot(state, slot) & state.roster.alive & _inside(home, params.world.home_tile)
     return state.replace(roster=state.roster.replace(home=jnp.where(who, home, state.roster.home)))
 
 
