@@ -1,0 +1,182 @@
+"""A cloning run from its first batch to its last exam: what `train.bc` and the clone stages of an anneal share."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from townlet_jax.config import Built
+from townlet_jax.core import batch
+from townlet_jax.core.observe import maps
+from townlet_jax.policy import network
+from townlet_jax.policy.network import Network, Parameters
+from townlet_jax.run import RunError
+from train import exams, normalise
+from train.cloning import CloneHyper, Cloner, Rows, demand_rowwise
+from train.exams import Exam
+from train.learner import Knowledge
+from train.lessons import Lessons, Moments
+from train.losses import CloneTerms
+from train.recipes import CloneSettings
+from train.update import OPTIMISER
+from train.writers import Row
+
+MOST_COUNTED = 2.0**16  # what the returns of a dataset weigh at most against those of later rollouts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Studied:
+    """How a cloning run ended."""
+
+    knowledge: Knowledge
+    exam: Exam
+    steps: int  # done in this run
+    seconds: float  # without the first call, which compiles
+    compile_seconds: float
+    lost: list[str]  # figures that are no numbers any more
+
+
+def devices_for(clone: CloneSettings) -> list[jax.Device]:
+    """Return as many devices as can share a batch evenly."""
+    devices: list[jax.Device] = jax.local_devices()
+    number = max(size for size in range(1, len(devices) + 1) if clone.batch_rows % size == 0)
+    return devices[:number]
+
+
+def cloner_for(net: Network, built: Built, clone: CloneSettings, mesh: Mesh | None = None) -> Cloner:
+    """Return what compiles the steps; raises `RunError` for a network that cannot be cloned row by row."""
+    demand_rowwise(net)
+    return Cloner(net, maps.path(built.spec), mesh or batch.town_mesh(devices_for(clone)))
+
+
+def newborn(net: Network, seed: int) -> Knowledge:
+    """Return what a network knows before its first step."""
+    key = jax.random.key(seed, impl="threefry2x32")
+    return fresh(jax.jit(network.init, static_argnums=0)(net, jax.random.fold_in(key, 0)), key)
+
+
+def fresh(parameters: Parameters, key: jax.Array) -> Knowledge:
+    """Return weights with an optimiser that has seen nothing."""
+    with jax.numpy_dtype_promotion("standard"):
+        optimiser = OPTIMISER.init(parameters)
+    moments = jax.tree.map(jnp.copy, normalise.nothing_seen())
+    return Knowledge(
+        parameters=parameters, optimiser=optimiser, returns=moments, key=jax.random.fold_in(key, 1), update=jnp.int32(0)
+    )
+
+
+def with_moments(knowledge: Knowledge, moments: Moments) -> Knowledge:
+    """Return what is known, with the returns of a dataset as those that values are measured in."""
+    count = min(float(moments.count), MOST_COUNTED)
+    seen = normalise.Moments(
+        count=jnp.float32(count),
+        mean=jnp.float32(moments.mean),
+        square_sum=jnp.float32(moments.square_sum / max(moments.count, 1) * count),
+    )
+    return knowledge.replace(returns=seen)
+
+
+def in_place_of(old: Knowledge, new: Knowledge) -> Knowledge:
+    """Return a learner with the weights and the moments of returns of another one; the rest stays, Adam begins anew."""
+    begun = fresh(new.parameters, old.key)
+    wanted = old.replace(parameters=begun.parameters, optimiser=begun.optimiser, returns=new.returns)
+    placed: Knowledge = jax.tree.map(lambda leaf, place: jax.device_put(leaf, place.sharding), wanted, old)
+    return placed
+
+
+def study(
+    cloner: Cloner,
+    lessons: Lessons,
+    clone: CloneSettings,
+    knowledge: Knowledge,
+    *,
+    steps: int,
+    scaled: bool = True,
+    on_row: Callable[[Row], None] = lambda row: None,
+    keep: Callable[[Knowledge, Row], None] = lambda knowledge, row: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Studied:
+    """Take steps of Adam until they are done or somebody asks to stop; a row of the log is one call of the device.
+
+    Steps are rounded up to whole calls. `keep` hears of what is known after each look at held-out rows. Stops where a
+    loss is no number any more.
+    """
+    start = with_moments(knowledge, lessons.moments) if scaled else knowledge
+    known = cloner.placed(start)
+    steps = -(-steps // clone.steps_a_call) * clone.steps_a_call
+    done, looked, lost = 0, 0, list[str]()
+    began = time.perf_counter()
+    compile_seconds, exam = 0.0, None
+    while done < steps and not stop() and not lost:
+        started = time.perf_counter()
+        rows = drawn(lessons, clone.batch_rows, clone.steps_a_call, scaled=scaled)
+        hyper = hyper_of(clone, done, steps)
+        known, terms, norms = cloner.step(hyper, known, rows)
+        row = row_of(terms, norms, hyper)
+        now = time.perf_counter()
+        if not done:
+            compile_seconds = now - started
+            began += compile_seconds
+        done += clone.steps_a_call
+        lost = [name for name, value in row.items() if isinstance(value, float) and not np.isfinite(value)]
+        row = {
+            "update": done - 1,
+            "rows_total": done * clone.batch_rows,
+            "seconds": now - began,
+            "rows_per_s": clone.steps_a_call * clone.batch_rows / max(now - started, 1e-9),
+            **row,
+        }
+        if not lost and (done // clone.check_every > looked // clone.check_every or done >= steps):
+            looked = done
+            exam = exams.taken(cloner, known.parameters, lessons, lessons.held, batch=clone.batch_rows, scaled=scaled)
+            row["held_out_accuracy"], row["held_out_cross_entropy"] = exam.accuracy, exam.cross_entropy
+            keep(known, row)
+        on_row(row)
+    if exam is None or looked < done:
+        exam = exams.taken(cloner, known.parameters, lessons, lessons.held, batch=clone.batch_rows, scaled=scaled)
+    seconds = time.perf_counter() - began
+    return Studied(knowledge=known, exam=exam, steps=done, seconds=seconds, compile_seconds=compile_seconds, lost=lost)
+
+
+def drawn(lessons: Lessons, batch_rows: int, steps: int, *, scaled: bool) -> Rows:
+    """Return batches of rows for some steps, beside each other."""
+    flat = lessons.rows(lessons.drawn(batch_rows * steps), scaled=scaled)
+    shaped: Rows = jax.tree.map(lambda leaf: leaf.reshape(steps, batch_rows, *leaf.shape[1:]), flat)
+    return shaped
+
+
+def hyper_of(clone: CloneSettings, done: int, steps: int) -> CloneHyper:
+    """Return the settings of a call after so many steps: the learning rate falls in a straight line."""
+    places = done + np.arange(clone.steps_a_call)
+    falling = 1.0 - places / steps if clone.anneal else np.ones(clone.steps_a_call)
+    return CloneHyper(
+        learning_rate=jnp.asarray(clone.learning_rate * falling, jnp.float32),
+        value_weight=jnp.float32(clone.value_weight),
+        max_grad_norm=jnp.float32(clone.max_grad_norm),
+    )
+
+
+def row_of(terms: CloneTerms, norms: jax.Array, hyper: CloneHyper) -> Row:
+    """Return the figures of a call, means over its steps."""
+    found = jax.device_get(terms)
+    return {
+        "loss": float(np.mean(found.loss)),
+        "cross_entropy": float(np.mean(found.cross_entropy)),
+        "value_loss": float(np.mean(found.value)),
+        "accuracy": float(np.mean(found.accuracy)),
+        "grad_norm": float(np.mean(np.asarray(norms))),
+        "learning_rate": float(hyper.learning_rate[-1]),
+    }
+
+
+def demand_batch(clone: CloneSettings, lessons: Lessons) -> None:
+    """Raise `RunError` for a batch with more rows than there are."""
+    if clone.batch_rows > len(lessons.taught):
+        raise RunError(
+            f"clone.batch_rows is {clone.batch_rows}, but there are {len(lessons.taught)} decisions to learn from; set "
+            "clone.batch_rows lower, or record more."
+        )
