@@ -116,15 +116,15 @@ class Annealing:
             on_row=lambda row: self._on_row({"stage": "clone", **row}),
             stop=self._stop,
         )
-        self._exams.append(studied.exam)
+        self._exams += [studied.exam] if studied.exam is not None else []
         self._lost += studied.lost
         placed = study.in_place_of(knowledge, studied.knowledge)
         self.course = replace(self.course, knowledge=placed)
         return {
             "kind": "clone",
             "steps": studied.steps,
-            "accuracy": studied.exam.accuracy,
-            "ceiling": studied.exam.ceiling.accuracy,
+            "accuracy": None if studied.exam is None else studied.exam.accuracy,
+            "ceiling": None if studied.exam is None else studied.exam.ceiling.accuracy,
             "seconds": studied.seconds,
         }
 

@@ -27,6 +27,7 @@ from townlet_jax.snapshots import Best, SaveError, Store, StoreError, sources, w
 from townlet_jax.snapshots.signals import StopRequest
 from train import arguments, audit, building, checkpoints, datasets, exams, progress, recipes, study
 from train.datasets import Dataset
+from train.exams import Exam
 from train.learner import Knowledge
 from train.lessons import Index, Lessons
 from train.logging import FILE, Log
@@ -112,14 +113,15 @@ def carry_out(given: argparse.Namespace) -> int:
         file.write((json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
     if given.json:
         print(json.dumps(document, allow_nan=False), flush=True)
-    remarks.print(exams.shown(studied.exam, lessons.choices))
-    remarks.print(Text(verdict(run, studied)))
     if studied.lost:
-        print(f"error: {verdict(run, studied)}", file=sys.stderr)
+        print(f"error: {stopped(studied)}", file=sys.stderr)
         return STOPPED
+    if studied.exam is not None:
+        remarks.print(exams.shown(studied.exam, lessons.choices))
+        remarks.print(Text(verdict(run, studied.steps, studied.exam)))
     if request.is_made:
         return request.exit_code
-    return DONE if studied.exam.accuracy >= run.clone.accuracy else BELOW_THE_GATE
+    return DONE if is_passed(run, studied) else BELOW_THE_GATE
 
 
 def lessons_of(places: Sequence[Path], built: Built, run: CloneRun) -> Lessons:
@@ -193,9 +195,9 @@ def summary(run: CloneRun, lessons: Lessons, studied: Studied, folder: Path) -> 
         "compile_seconds": studied.compile_seconds,
         "device": runtime.device(),
         "versions": runtime.versions(),
-        "gate": {"accuracy": run.clone.accuracy, "passed": studied.exam.accuracy >= run.clone.accuracy},
+        "gate": {"accuracy": run.clone.accuracy, "passed": is_passed(run, studied)},
         "diverged": studied.lost,
-        "exam": exams.as_json(studied.exam, lessons.choices),
+        "exam": None if studied.exam is None else exams.as_json(studied.exam, lessons.choices),
     }
 
 
@@ -213,17 +215,24 @@ def about(dataset: Dataset, taught: Index, held: Index) -> dict[str, Any]:
     }
 
 
-def verdict(run: CloneRun, studied: Studied) -> str:
+def is_passed(run: CloneRun, studied: Studied) -> bool:
+    """Tell whether the gate is passed."""
+    return studied.exam is not None and studied.exam.accuracy >= run.clone.accuracy
+
+
+def stopped(studied: Studied) -> str:
+    """Say why a run was stopped."""
+    return (
+        f"Stopped after {studied.steps} steps, because {', '.join(studied.lost)} is no number any more; lower "
+        "clone.learning_rate or clone.max_grad_norm."
+    )
+
+
+def verdict(run: CloneRun, steps: int, exam: Exam) -> str:
     """Say how it went."""
-    exam = studied.exam
-    if studied.lost:
-        return (
-            f"Stopped after {studied.steps} steps, because {', '.join(studied.lost)} is no number any more; lower "
-            "clone.learning_rate or clone.max_grad_norm."
-        )
     gate = "the gate is passed" if exam.accuracy >= run.clone.accuracy else "the gate is missed"
     return (
-        f"{studied.steps:,} steps: {exam.accuracy:.2%} of {exam.rows:,} held-out decisions are right, {gate} "
+        f"{steps:,} steps: {exam.accuracy:.2%} of {exam.rows:,} held-out decisions are right, {gate} "
         f"({run.clone.accuracy:.0%}); the best that these observations allow is {exam.ceiling.accuracy:.2%} "
         f"({exam.ceiling.twins:,} rows look like another one), always doing the commonest thing {exam.majority:.2%}."
     )

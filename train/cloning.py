@@ -81,7 +81,7 @@ class Cloner:
 
     def placed(self, knowledge: Knowledge) -> Knowledge:
         """Return what is known on all devices."""
-        there: Knowledge = jax.device_put(knowledge, self._everywhere)
+        there: Knowledge = jax.device_put(knowledge, self._everywhere, may_alias=False)  # it will be donated
         return there
 
     def _learned(self, hyper: CloneHyper, knowledge: Knowledge, rows: Rows) -> tuple[Knowledge, CloneTerms, Array]:

@@ -54,7 +54,7 @@ class Mixed(Params):
     share: Float[Array, ""]
 
 
-def mixed(params: Params, share: float) -> Mixed:
+def mixed(params: Params, share: Float[Array, ""] | float) -> Mixed:
     """Put a share, or another one, beside the numbers of a town."""
     numbers = {field.name: getattr(params, field.name) for field in dataclasses.fields(Params)}
     return Mixed(**numbers, share=jnp.asarray(share, jnp.float32))

@@ -33,7 +33,7 @@ class Studied:
     """How a cloning run ended."""
 
     knowledge: Knowledge
-    exam: Exam
+    exam: Exam | None  # the last one; None where none was taken
     steps: int  # done in this run
     seconds: float  # without the first call, which compiles
     compile_seconds: float
@@ -102,48 +102,45 @@ def study(
 ) -> Studied:
     """Take steps of Adam until they are done or somebody asks to stop; a row of the log is one call of the device.
 
-    Steps are rounded up to whole calls. `keep` hears of what is known after each look at held-out rows. Stops where a
-    loss is no number any more.
+    Steps are rounded up to whole calls. `keep` hears of what is known after each look at held-out rows, the last time
+    at the end. Stops where a loss is no number any more: then what is known is good for nothing.
     """
-    start = with_moments(knowledge, lessons.moments) if scaled else knowledge
-    known = cloner.placed(start)
+    known = cloner.placed(with_moments(knowledge, lessons.moments) if scaled else knowledge)
     steps = -(-steps // clone.steps_a_call) * clone.steps_a_call
-    done, looked, lost = 0, 0, list[str]()
-    began = time.perf_counter()
-    compile_seconds, exam = 0.0, None
-    while done < steps and not stop() and not lost:
+    done, lost, ends = 0, list[str](), stop()
+    began, compile_seconds, exam = time.perf_counter(), 0.0, None
+    while done < steps and not ends:
         started = time.perf_counter()
-        rows = drawn(lessons, clone.batch_rows, clone.steps_a_call, scaled=scaled)
         hyper = hyper_of(clone, done, steps)
-        known, terms, norms = cloner.step(hyper, known, rows)
-        row = row_of(terms, norms, hyper)
+        known, terms, norms = cloner.step(hyper, known, drawn(lessons, clone, scaled=scaled))
+        figures = row_of(terms, norms, hyper)
         now = time.perf_counter()
         if not done:
             compile_seconds = now - started
             began += compile_seconds
-        done += clone.steps_a_call
-        lost = [name for name, value in row.items() if isinstance(value, float) and not np.isfinite(value)]
+        before, done = done, done + clone.steps_a_call
+        lost = [name for name, value in figures.items() if not np.isfinite(value)]
+        ends = bool(lost) or stop()
         row = {
             "update": done - 1,
             "rows_total": done * clone.batch_rows,
             "seconds": now - began,
             "rows_per_s": clone.steps_a_call * clone.batch_rows / max(now - started, 1e-9),
-            **row,
+            **figures,
         }
-        if not lost and (done // clone.check_every > looked // clone.check_every or done >= steps):
-            looked = done
+        is_due = done // clone.check_every > before // clone.check_every
+        if not lost and (is_due or ends or done >= steps):
             exam = exams.taken(cloner, known.parameters, lessons, lessons.held, batch=clone.batch_rows, scaled=scaled)
-            row["held_out_accuracy"], row["held_out_cross_entropy"] = exam.accuracy, exam.cross_entropy
+            row |= {"held_out_accuracy": exam.accuracy, "held_out_cross_entropy": exam.cross_entropy}
             keep(known, row)
         on_row(row)
-    if exam is None or looked < done:
-        exam = exams.taken(cloner, known.parameters, lessons, lessons.held, batch=clone.batch_rows, scaled=scaled)
     seconds = time.perf_counter() - began
     return Studied(knowledge=known, exam=exam, steps=done, seconds=seconds, compile_seconds=compile_seconds, lost=lost)
 
 
-def drawn(lessons: Lessons, batch_rows: int, steps: int, *, scaled: bool) -> Rows:
-    """Return batches of rows for some steps, beside each other."""
+def drawn(lessons: Lessons, clone: CloneSettings, *, scaled: bool) -> Rows:
+    """Return the batches of a call, beside each other."""
+    steps, batch_rows = clone.steps_a_call, clone.batch_rows
     flat = lessons.rows(lessons.drawn(batch_rows * steps), scaled=scaled)
     shaped: Rows = jax.tree.map(lambda leaf: leaf.reshape(steps, batch_rows, *leaf.shape[1:]), flat)
     return shaped

@@ -115,6 +115,46 @@ def test_steps_are_compiled_once_and_the_same_seed_learns_the_same(data: Dataset
     assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True))
 
 
+def test_a_run_ends_after_the_running_call_and_keeps_what_it_knows(data: Dataset, tmp_path: Path) -> None:
+    run, net, cloner = parts(data, tmp_path)
+    rows: list[Any] = []
+    kept: list[int] = []
+    found = study.study(
+        cloner,
+        lessons(data),
+        run.clone,
+        study.newborn(net, 3),
+        steps=1000,
+        on_row=rows.append,
+        keep=lambda knowledge, row: kept.append(row["update"]),
+        stop=lambda: len(rows) == 1,
+    )
+    assert (found.steps, len(rows), kept) == (50, 2, [49])
+    assert found.exam is not None
+    assert rows[-1]["held_out_accuracy"] == found.exam.accuracy
+    begun = study.study(cloner, lessons(data), run.clone, study.newborn(net, 3), steps=100, stop=lambda: True)
+    assert (begun.steps, begun.exam) == (0, None)
+
+
+def test_a_run_stops_where_a_figure_is_no_number(data: Dataset, tmp_path: Path) -> None:
+    run, net, cloner = parts(data, tmp_path)
+    wild = run.clone.model_copy(update={"learning_rate": float("nan"), "check_every": 25})
+    kept: list[Any] = []
+    rows: list[Any] = []
+    found = study.study(
+        cloner,
+        lessons(data),
+        wild,
+        study.newborn(net, 3),
+        steps=1000,
+        on_row=rows.append,
+        keep=lambda knowledge, row: kept.append(row),
+    )
+    assert (found.steps, kept, found.exam) == (25, [], None)
+    assert "loss" in found.lost
+    assert bc.stopped(found).startswith("Stopped after 25 steps, because loss, cross_entropy")
+
+
 def test_gradients_are_those_of_the_loss_over_the_whole_batch(data: Dataset, tmp_path: Path) -> None:
     """Against the loss written out for every row."""
     _, net, cloner = parts(data, tmp_path)
