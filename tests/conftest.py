@@ -5,12 +5,15 @@ The order matters: jax reads its platform when it starts, and the shape checks w
 
 import gc
 import os
+import signal
 from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
 os.environ["JAX_PLATFORMS"] = "cpu"
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell that starts something in the background does that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("TOWNLET_CACHE_DIR", str(ROOT / ".cache" / "townlet"))
 
 import hypothesis

@@ -301,8 +301,7 @@ def test_a_dead_endpoint_costs_a_busy_loop_less_than_a_hundredth(certified: Cert
 
 
 SCRIPT = """
-import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts something in the background ignores it
+import sys, time
 from townlet_jax.config.schema.shell import TelemetrySection
 from townlet_jax.telemetry.sinks import Item, flushed, open_channels
 section = TelemetrySection(buffer={"flush_interval_ticks": 1000, "max_batch": 10000, "max_bytes": 100000000})
