@@ -13,7 +13,7 @@ PACKAGES := $(VENV)/packages-$(BUILD)
 STAMP := $(VENV)/ready-$(BUILD)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint bench docs lock clean
+.PHONY: help setup demo story town test test-slow lint bench docs lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -42,7 +42,19 @@ $(STAMP): $(PACKAGES) pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(STAMP) ## Let 1,024 default towns live one day
+RUN ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
+UPDATES ?= 100
+
+demo: $(STAMP) ## Train agents for some minutes, compare them with the script, write a report
+	$(BIN)/python -m train.ppo configs/train/options.yaml updates=$(UPDATES) --save-every 20 --out $(RUN)
+	$(BIN)/townlet evaluate --policy scripted --policy $(RUN) --towns 32 --days 4 --out $(RUN)
+	$(BIN)/townlet render default --policy $(RUN) --ticks 960 --out $(RUN)/town.gif
+	$(BIN)/python -m train.report $(RUN)
+
+story: $(STAMP) ## Tell the demo story of the default town, and show it in the dashboard on a terminal
+	@$(BIN)/python scripts/story.py $$(if [ -t 0 ] && [ -t 1 ]; then echo --watch; fi)
+
+town: $(STAMP) ## Let 1,024 default towns live one day
 	$(BIN)/townlet run configs/default.yaml --towns 1024 --days 1 --policy scripted
 
 test: lint ## Lint, type-check and run the tests

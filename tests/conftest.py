@@ -6,6 +6,7 @@ The order matters: jax reads its platform when it starts, and the shape checks w
 import gc
 import os
 import signal
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -55,6 +56,35 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if nextitem is not None and nextitem.path != item.path and mappings() > MOST_MAPPINGS:
         jax.clear_caches()
         gc.collect()
+
+
+DRAFTS = (
+    "env", "train", "stability", "telemetry", "telemetry_summary", "console", "dashboard", "promotion", "test_cli.py",
+    "test_cli_render.py", "test_cli_snapshot.py", "test_evaluate.py", "test_operations.py",
+    "test_operations_scripts.py", "test_readme.py", "test_story.py",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _draft(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compile for the tests of `DRAFTS` without most optimisations: that takes half as long.
+
+    The others, those of the rules, and of equal bits, compile as users do.
+    """
+    if not _is_draft(request.path):
+        yield
+        return
+    jax.clear_caches()
+    jax.config.update("jax_disable_most_optimizations", True)
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # of processes that tests start
+    yield
+    del os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"]
+    jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()
+
+
+def _is_draft(path: Path) -> bool:
+    return path.relative_to(ROOT / "tests").parts[0] in DRAFTS
 
 
 def mappings() -> int:

@@ -13,17 +13,18 @@ RANKS: tuple[set[str], ...] = (
     {"policy", "env", "stability"},
     {"config"},
     {
-        "branching", "candidates", "cuts", "evaluate", "failing", "files", "fleet", "flights", "invariants", "pacing",
-        "plans", "recording", "replay", "report", "resuming", "run", "runtime", "session", "snapshots", "soak",
-        "spotlight", "stretch", "town_snapshots", "traffic", "watch",
+        "branching", "candidates", "cuts", "evaluate", "failing", "files", "fleet", "flights", "invariants", "layers",
+        "pacing", "plans", "promotion", "recording", "replay", "report", "resuming", "run", "runtime", "session",
+        "snapshots", "soak", "spotlight", "stretch", "town_snapshots", "traffic", "watch",
     },
     {"telemetry"},
     {"console"},
     {"ui"},
     {"bench"},
     {
-        "cli", "cli_config", "cli_evaluate", "cli_progress", "cli_render", "cli_replay", "cli_run", "cli_sessions",
-        "cli_snapshot", "cli_snapshot_look", "cli_snapshot_use", "cli_telemetry", "cli_telemetry_listen",
+        "cli", "cli_config", "cli_console", "cli_evaluate", "cli_live", "cli_progress", "cli_promotion", "cli_render",
+        "cli_replay", "cli_run", "cli_sessions", "cli_snapshot", "cli_snapshot_look", "cli_snapshot_use",
+        "cli_steering", "cli_telemetry", "cli_telemetry_listen", "cli_watch",
     },
 )  # fmt: skip
 

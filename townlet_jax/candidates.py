@@ -4,20 +4,20 @@ Owns how they are spelled: `scripted`, `runs/first@best`, `policy.safetensors`, 
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from townlet_jax.config import Built
+from townlet_jax.config import Built, build, load
 from townlet_jax.core import batch
-from townlet_jax.plans import POLICIES, RunError
+from townlet_jax.plans import POLICIES, Plan, RunError, plan_for, policy_of
 from townlet_jax.policy import blend, learned
 from townlet_jax.policy.learned import Actor
 from townlet_jax.report import printable
-from townlet_jax.snapshots import MissingError, sources, weights
+from townlet_jax.snapshots import MissingError, StoreError, sources, weights
 from townlet_jax.snapshots.errors import listed
 
 MIXTURE = "mixture"
@@ -33,6 +33,12 @@ class Candidate:
     policy: batch.Policy | None = None  # None: the one of that name
     about: Mapping[str, Any] = field(default_factory=dict)  # of the weights, as JSON
     remark: str = ""  # what somebody who compares should know
+    actor: Actor | None = None  # of a network
+    policy_hash: str | None = None  # SHA-256 of its weights
+
+    def acting(self) -> batch.Policy:
+        """Return how its agents act."""
+        return policy_of(self.name, self.built) if self.policy is None else self.policy
 
 
 def candidate(word: str, built: Built, town_for: TownFor, *, greedy: bool = False) -> Candidate:
@@ -71,8 +77,38 @@ def candidate(word: str, built: Built, town_for: TownFor, *, greedy: bool = Fals
             "share": share,
             "greedy": greedy,
         },
+        actor=actor,
+        policy_hash=weights.hash_of(known.parameters),
         remark=f"{known.name} was trained in another town: {listed(named, '; ')}." if differences else "",
     )
+
+
+def acting(word: str | None, config: str, overrides: Sequence[str], built: Built) -> Candidate:
+    """Return the policy of a run: of a word, or else timetables in a scenario and the script everywhere else.
+
+    `config` and `overrides` are what `built` was made of. Raises `RunError` for a policy that cannot be had.
+    """
+    usual = "scripted" if built.names.scenario is None else "schedule"
+    try:
+        return candidate(word or usual, built, town_for(config, overrides))
+    except StoreError as error:
+        raise RunError(str(error)) from error
+
+
+def town_for(config: str, overrides: Sequence[str]) -> TownFor:
+    """Return what builds the town of a configuration for a learner's action space and time limit."""
+
+    def made(action_space: str, horizon: int) -> Built:
+        own = (f"spec.action_space={action_space}", f"clock.horizon_ticks={horizon}")
+        return build(load(config, (*overrides, *own)))
+
+    return made
+
+
+def plan_of(one: Candidate, **wanted: Any) -> Plan:
+    """Return the checked plan of a candidate from what `plan_for` takes; only timetables live through a timeline."""
+    plan = plan_for(one.built, policy=one.name if one.policy is None else "scripted", **wanted)
+    return replace(plan, policy=printable(one.name))
 
 
 def _mixture(word: str) -> tuple[float, str]:

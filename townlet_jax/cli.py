@@ -48,7 +48,11 @@ def run(
     days: Annotated[float | None, typer.Option(help="Days to live; default 1, or the scenario's length.")] = None,
     ticks: Annotated[int | None, typer.Option(help="Ticks to live, instead of --days.")] = None,
     policy: Annotated[
-        str | None, typer.Option(help="scripted, random, idle or schedule; default scripted, schedule in scenarios.")
+        str | None,
+        typer.Option(
+            help="scripted, random, idle, schedule, a run folder (RUN[@STEP|@best]) or a .safetensors file; default "
+            "scripted, schedule in scenarios."
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed; default the configuration's.")] = None,
     chunk: Annotated[
@@ -71,12 +75,33 @@ def run(
     watch_town: Annotated[
         list[int] | None, typer.Option(help="Publish this town tick by tick; may be repeated.")
     ] = None,
+    console: Annotated[
+        str | None,
+        typer.Option(help="Answer townlet console here: a path for a socket, or HOST:PORT (TLS and tokens)."),
+    ] = None,
+    admin: Annotated[
+        bool, typer.Option("--admin", help="Who comes to the console without a token may change things.")
+    ] = False,
+    timeline: Annotated[
+        Path | None, typer.Option(help="File of console commands, each before a certain tick (YAML).")
+    ] = None,
+    promotion: Annotated[
+        Path | None, typer.Option(help="Folder for releases and candidates of a learned policy; see townlet promotion.")
+    ] = None,
+    console_cert: Annotated[Path | None, typer.Option(help="Certificate chain for --console HOST:PORT, PEM.")] = None,
+    console_key: Annotated[
+        Path | None, typer.Option(help="Its unencrypted key, PEM; default: in the file of --console-cert.")
+    ] = None,
+    console_plaintext: Annotated[
+        bool, typer.Option("--console-plaintext", help="No TLS for --console HOST:PORT; for this host only.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for summary.json.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no tables.")] = False,
 ) -> None:
     """Let towns live for a while and report how they fared."""
     from townlet_jax.cli_run import Request, carry_out
+    from townlet_jax.cli_steering import Steering
 
     request = Request(
         config=config,
@@ -96,6 +121,15 @@ def run(
         out=out,
         json=json,
         quiet=quiet,
+        steering=Steering(
+            console=console,
+            admin=admin,
+            timeline=timeline,
+            cert=console_cert,
+            key=console_key,
+            plaintext=console_plaintext,
+            promotion=promotion,
+        ),
     )
     raise typer.Exit(carry_out(request))
 
@@ -293,6 +327,39 @@ def telemetry(context: typer.Context) -> None:
     raise typer.Exit(_mounted("telemetry", cli_telemetry.app, context.args))
 
 
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def console(context: typer.Context) -> None:
+    """Talk to a running session: look, change things, steer."""
+    from townlet_jax import cli_console
+
+    raise typer.Exit(cli_console.main(context.args))
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def watch(context: typer.Context) -> None:
+    """Watch a town live in the terminal: a running session, a recording, or a new one."""
+    from townlet_jax import cli_watch
+
+    raise typer.Exit(cli_watch.main(context.args))
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def promotion(context: typer.Context) -> None:
+    """Judge a candidate policy against the one that acts: status, evaluate, promote, rollback."""
+    from townlet_jax import cli_promotion
+
+    raise typer.Exit(_mounted("promotion", cli_promotion.app, context.args))
+
+
 def _mounted(name: str, commands: typer.Typer, arguments: list[str]) -> int:
     """Carry out a command that has commands of its own."""
     mounted = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -323,11 +390,12 @@ def execute(arguments: list[str]) -> int:
 def _sentences() -> tuple[type[Exception], ...]:
     """Return the errors whose text is for the user; imported only once something went wrong."""
     from townlet_jax.config.errors import ConfigError
+    from townlet_jax.promotion.errors import PromotionError
     from townlet_jax.run import RunError
     from townlet_jax.snapshots import StoreError
     from townlet_jax.telemetry.sinks import SinkError
 
-    return ConfigError, RunError, StoreError, SinkError
+    return ConfigError, RunError, StoreError, SinkError, PromotionError
 
 
 def refuse(sentence: str) -> int:

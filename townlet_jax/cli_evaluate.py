@@ -11,10 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from townlet_jax import evaluate, files, report, run, runtime
+from townlet_jax import candidates, evaluate, files, report, run, runtime
 from townlet_jax.candidates import Candidate, candidate
 from townlet_jax.cli_progress import progress_bar, stoppable
-from townlet_jax.cli_run import check_folder
 from townlet_jax.config import Built, build, load
 from townlet_jax.snapshots import StoreError
 from townlet_jax.ui import comparison
@@ -51,7 +50,7 @@ def carry_out(request: Request) -> int:
     seed = config.seed if request.seed is None else request.seed
     plans = [plan_of(one, request, seed=seed) for one in entrants]
     if request.out is not None:
-        check_folder(request.out)
+        files.check_folder(request.out)
     for remark in dict.fromkeys(one.remark for one in entrants if one.remark):
         remarks.print(Text(remark, style="yellow"))
     lives = _live(entrants, plans, remarks)
@@ -88,28 +87,17 @@ def check(request: Request) -> None:
 def candidates_of(request: Request, built: Built) -> list[Candidate]:
     """Return what is compared; raises `RunError` for a policy that cannot be had in this town."""
 
-    def town_for(action_space: str, horizon: int) -> Built:
-        own = (f"spec.action_space={action_space}", f"clock.horizon_ticks={horizon}")
-        return build(load(request.config, (*request.overrides, *own)))
-
+    towns = candidates.town_for(request.config, request.overrides)
     try:
-        return [candidate(policy, built, town_for, greedy=request.greedy) for policy in request.policies]
+        return [candidate(policy, built, towns, greedy=request.greedy) for policy in request.policies]
     except StoreError as error:
         raise run.RunError(str(error)) from error
 
 
 def plan_of(one: Candidate, request: Request, *, seed: int) -> run.Plan:
-    """Return the plan of a candidate; only timetables live through the timeline of a scenario."""
-    plan = run.plan_for(
-        one.built,
-        towns=request.towns,
-        ticks=request.ticks,
-        days=request.days,
-        policy=one.name if one.policy is None else "scripted",
-        seed=seed,
-        chunk=run.DEFAULT_CHUNK,
-    )
-    return dataclasses.replace(plan, policy=report.printable(one.name))
+    """Return the plan of a candidate."""
+    wanted = {"towns": request.towns, "ticks": request.ticks, "days": request.days}
+    return candidates.plan_of(one, seed=seed, chunk=run.DEFAULT_CHUNK, **wanted)
 
 
 def _live(candidates: Sequence[Candidate], plans: Sequence[run.Plan], remarks: Console) -> list[evaluate.Lived]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from townlet_jax import report, run, runtime, watch
+from townlet_jax import candidates, report, run, runtime, watch
 from townlet_jax.config import Built, Config, build, load
+from townlet_jax.core import batch
 from townlet_jax.core.enums import Fault
 from townlet_jax.core.state import TownState
 from townlet_jax.ui import pictures, view
@@ -41,6 +42,7 @@ class Prepared:
     config: Config
     built: Built
     plan: run.Plan
+    policy: batch.Policy
     title: str
 
 
@@ -48,19 +50,13 @@ def prepare(subject: Subject) -> Prepared:
     """Check a subject; raises `ConfigError` or `RunError`."""
     configure()
     config = load(subject.config, subject.overrides)
-    built = build(config)
-    plan = run.plan_for(
-        built,
-        towns=1,
-        ticks=subject.ticks,
-        days=subject.days,
-        policy=subject.policy,
-        seed=config.seed if subject.seed is None else subject.seed,
-        chunk=watch.CHUNK,
-    )
+    chosen = candidates.acting(subject.policy, subject.config, subject.overrides, build(config))
+    built, seed = chosen.built, config.seed if subject.seed is None else subject.seed
+    plan = candidates.plan_of(chosen, towns=1, ticks=subject.ticks, days=subject.days, seed=seed, chunk=watch.CHUNK)
     if not 0 <= subject.town < run.MOST_TOWNS:
         raise run.RunError(f"--town is {subject.town}, but must be 0 to {run.MOST_TOWNS - 1}; change it.")
-    return Prepared(config=config, built=built, plan=plan, title=title_of(built, plan.policy, plan.seed, subject.town))
+    title = title_of(built, plan.policy, plan.seed, subject.town)
+    return Prepared(config=config, built=built, plan=plan, policy=chosen.acting(), title=title)
 
 
 def title_of(built: Built, policy: str, seed: int, town: int) -> str:
@@ -81,12 +77,12 @@ def render(subject: Subject, order: Order) -> int:
     stage = Stage(ready.built.names, ready.built.params, ready.title)
     layout = pictures.check(order, stage)
     shown = pictures.ticks_of(order, ready.plan.ticks)
-    policy, edits = run.policy_of(ready.plan.policy, ready.built), run.events_of(ready.built, ready.plan)
+    edits = run.events_of(ready.built, ready.plan)
     ends: list[TownState] = []
     with progress(ready.plan.ticks) as advance:
         chunks = watch.follow(
             ready.built,
-            policy,
+            ready.policy,
             watch.begin(ready.built, seed=ready.plan.seed, index=subject.town),
             ticks=ready.plan.ticks,
             keep=keep_for(order),

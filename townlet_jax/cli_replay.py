@@ -34,7 +34,7 @@ def record(subject: Subject, *, out: Path, every: int) -> int:
             ready.config,
             ready.built,
             ready.plan,
-            run.policy_of(ready.plan.policy, ready.built),
+            ready.policy,
             town=subject.town,
             every=every,
             on_ticks=advance,

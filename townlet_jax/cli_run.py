@@ -7,25 +7,29 @@ import json
 import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
-from townlet_jax import files, report, run, runtime
+from townlet_jax import candidates, files, report, run, runtime
+from townlet_jax.candidates import Candidate
 from townlet_jax.cli_progress import progress_bar
 from townlet_jax.cli_sessions import Keeping, demand_same, keeping_of, origin_of, session_of
+from townlet_jax.cli_steering import Steering
 from townlet_jax.config import Built, Config, build, load
 from townlet_jax.core.batch import town_of
 from townlet_jax.failing import FailureError
 from townlet_jax.session import Session
 from townlet_jax.snapshots import Restored, StopRequest, StoreError
+from townlet_jax.stretch import Listener
 from townlet_jax.town_snapshots import identity_of
 from townlet_jax.ui import kpi_table, text_map
 
 if TYPE_CHECKING:
+    from townlet_jax.cli_live import Live
     from townlet_jax.telemetry.publisher import Publisher
 
 DONE, FAULTY, REFUSED = 0, 1, 2
@@ -53,6 +57,7 @@ class Request:
     out: Path | None
     json: bool
     quiet: bool
+    steering: Steering = field(default_factory=Steering)
 
 
 def carry_out(request: Request) -> int:
@@ -66,36 +71,55 @@ def carry_out(request: Request) -> int:
     keeping = keeping_of(section, snapshots=request.snapshots, save_every=request.save_every, resume=request.resume)
     origin = origin_of(keeping, section)
     kept = {"towns": 1, "seed": config.seed, "policy": None} if origin is None else origin.meta
-    plan = run.plan_for(
-        built,
+    word = _either(request.policy, kept["policy"])
+    who = candidates.acting(word, request.config, request.overrides, built)
+    built = who.built
+    if who.remark:
+        remarks.print(Text(who.remark, style="yellow"))
+    plan = candidates.plan_of(
+        who,
         towns=_either(request.towns, kept["towns"]),
         ticks=request.ticks,
         days=request.days,
-        policy=_either(request.policy, kept["policy"]),
         seed=_either(request.seed, kept["seed"]),
         chunk=request.chunk,
     )
     demand_same(origin, plan, towns=request.towns, seed=request.seed)
+    live = None
+    if request.steering.is_wanted:
+        from townlet_jax.cli_live import Live
+
+        live = Live(request.steering, config)
+        plan = live.plan(plan, is_chunk_given=request.chunk is not None)
     if request.out is not None:
         check_folder(request.out)
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequest())
         tell = run.Teller(stack.enter_context(progress_bar(plan, remarks)))
-        publisher = publisher_of(request, config, built, plan, stack)
+        publisher = publisher_of(request, config, who, plan, live, stack)
+        listeners: list[Listener] = [tell, *([] if publisher is None else [publisher])]
+        if live is not None and publisher is not None:
+            listeners += live.listeners(who, publisher, (request.config, request.overrides), stack)
         session, found = stack.enter_context(
             session_of(
-                built,
+                who,
                 plan,
                 section,
                 keeping,
                 is_resumed=origin is not None,
-                listeners=[tell] if publisher is None else [tell, publisher],
-                watched=request.watch_towns,
+                listeners=listeners,
+                watched=watched_of(request),
+                around=(lambda policy: policy) if live is None else live.around(built),
+                cues=None if live is None else live.cues,
             )
         )
         _say_where_from(found, remarks)
         session.set_pace(request.pace)
-        failure = live(session, plan, stop)
+        if live is not None and publisher is not None:
+            place = live.begin(session, publisher)
+            if place is not None:
+                remarks.print(Text(f"The console answers at {report.printable(place)}."))
+        failure = let_live(session, plan, stop)
         if publisher is not None:
             publisher.close(str(failure) if failure else "interrupted" if session.tick < plan.ticks else "finished")
     if not session.totals:
@@ -116,31 +140,39 @@ def _either(given: Any, kept: Any) -> Any:
     return kept if given is None else given
 
 
+def watched_of(request: Request) -> tuple[int, ...]:
+    """Return the towns that are watched: those named, and where there is a console at least the first one."""
+    return request.watch_towns or ((0,) if request.steering.is_wanted else ())
+
+
 def publisher_of(
-    request: Request, config: Config, built: Built, plan: run.Plan, stack: ExitStack
+    request: Request, config: Config, who: Candidate, plan: run.Plan, live: "Live | None", stack: ExitStack
 ) -> "Publisher | None":
     """Return what publishes the run, closed with the stack; None if nobody wants to hear of it."""
-    if not request.telemetry and not config.telemetry.sinks:
+    if not request.telemetry and not config.telemetry.sinks and live is None:
         if request.watch_towns:
             raise run.RunError("--watch-town needs somewhere to show the town; add --telemetry FILE.")
         return None
     from townlet_jax.telemetry.publisher import Publisher
 
+    identity = identity_of(who.built, plan.policy, config.snapshot, policy_hash=who.policy_hash)
     publisher = Publisher(
-        built,
+        who.built,
         plan,
         section=config.telemetry,
         extra_sinks=request.telemetry,
-        watched=request.watch_towns,
+        watched=watched_of(request),
         every_ticks=config.telemetry.every_ticks,
-        policy_hash=identity_of(built, plan.policy, config.snapshot).policy_hash,
+        policy_hash=identity.policy_hash,
         say=lambda text: print(text, file=sys.stderr),
+        more_channels=() if live is None else [live.console.hub],
+        is_live=request.steering.console is not None,
     )
     stack.callback(publisher.close)
     return publisher
 
 
-def live(session: Session, plan: run.Plan, stop: StopRequest) -> run.RunError | StoreError | None:
+def let_live(session: Session, plan: run.Plan, stop: StopRequest) -> run.RunError | StoreError | None:
     """Run to the end or until somebody asks to stop, save, and return what went wrong."""
     try:
         session.run(plan.ticks, asked=lambda: stop.is_made)

@@ -1,14 +1,15 @@
 """From options to a session: where its snapshots go, where it goes on from, and what is refused before it begins."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from townlet_jax.config import Built
+from townlet_jax.candidates import Candidate
 from townlet_jax.config.schema.shell import SnapshotSection
-from townlet_jax.plans import MOST_TICKS, Plan, RunError, policy_of
+from townlet_jax.core import batch
+from townlet_jax.plans import MOST_TICKS, Plan, RunError
 from townlet_jax.report import printable
 from townlet_jax.resuming import allowed_roots, newest, restored
 from townlet_jax.session import Session
@@ -75,7 +76,7 @@ def demand_same(origin: Manifest | None, plan: Plan, *, towns: int | None, seed:
 
 @contextmanager
 def session_of(
-    built: Built,
+    who: Candidate,
     plan: Plan,
     section: SnapshotSection,
     keeping: Keeping,
@@ -83,9 +84,15 @@ def session_of(
     is_resumed: bool,
     listeners: Sequence[Listener] = (),
     watched: Sequence[int] = (),
+    around: Callable[[batch.Policy], batch.Policy] = lambda policy: policy,
+    cues: Mapping[int, Sequence[Callable[[], None]]] | None = None,
 ) -> Iterator[tuple[Session, Restored | None]]:
-    """Open a session with its snapshots, and say what was restored; everything is closed at the end."""
-    identity, policy = identity_of(built, plan.policy, section), policy_of(plan.policy, built)
+    """Open a session with its snapshots, and say what was restored; everything is closed at the end.
+
+    `who` acts, `around` puts something around that policy, `cues` is what is done before certain ticks.
+    """
+    built, policy = who.built, around(who.acting())
+    identity = identity_of(built, plan.policy, section, policy_hash=who.policy_hash)
     options: dict[str, Any] = {
         "identity": identity,
         "allowed_roots": allowed_roots(section),
@@ -116,6 +123,7 @@ def session_of(
                 watched=watched,
                 archive=archive,
                 failures=failures,
+                cues=cues,
                 stop_at_faults=not section.allow_faults,
             )
         )

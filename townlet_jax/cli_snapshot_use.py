@@ -72,7 +72,7 @@ def restore(wanted: Wanted) -> int:
             Session(found.built, plan, policy=policy, listeners=[tell], archive=archive, stop_at_faults=False)
         )
         session.adopt(moment)
-        failure = cli_run.live(session, plan, stop)
+        failure = cli_run.let_live(session, plan, stop)
     if failure is not None:
         raise failure
     return _report(wanted, found, plan, session, origin)

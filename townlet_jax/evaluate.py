@@ -91,14 +91,16 @@ def compare(lives: Sequence[Lived], *, seed: int = 0, resamples: int = RESAMPLES
     return compared
 
 
-def estimates(figures: Mapping[str, Figures], *, seed: int, resamples: int = RESAMPLES) -> dict[str, Estimate]:
+def estimates(
+    figures: Mapping[str, Figures], *, seed: int, resamples: int = RESAMPLES, level: float = LEVEL
+) -> dict[str, Estimate]:
     """Return mean and interval of every figure; towns in which one has no meaning (NaN) are left out of it."""
     if not figures:
         return {}
     values = np.stack(list(figures.values()), axis=1)
     known = np.isfinite(values)
     means = _resampled(np.where(known, values, 0.0), known.astype(np.float64), seed=seed, resamples=resamples)
-    return {name: _estimate(values[known[:, i], i], means[:, i]) for i, name in enumerate(figures)}
+    return {name: _estimate(values[known[:, i], i], means[:, i], level) for i, name in enumerate(figures)}
 
 
 def _resampled(values: Matrix, known: Matrix, *, seed: int, resamples: int) -> Matrix:
@@ -115,11 +117,11 @@ def _resampled(values: Matrix, known: Matrix, *, seed: int, resamples: int) -> M
     return np.concatenate(means)
 
 
-def _estimate(known: Figures, means: Figures) -> Estimate:
+def _estimate(known: Figures, means: Figures, level: float) -> Estimate:
     if known.size == 0:
         return Estimate(mean=None, low=None, high=None, towns=0)
     if known.size == 1:
         return Estimate(mean=float(known[0]), low=None, high=None, towns=1)
-    tail = (1 - LEVEL) / 2
+    tail = (1 - level) / 2
     low, high = np.nanquantile(means, (tail, 1 - tail))
     return Estimate(mean=float(known.mean()), low=float(low), high=float(high), towns=int(known.size))

@@ -29,6 +29,18 @@ def check_target(path: Path, option: str = "--out") -> None:
         raise RunError(f"{shown} cannot be written ({_reason(error)}); give a file that can be.") from error
 
 
+def check_folder(folder: Path, option: str = "--out") -> None:
+    """Make the folder and try to write into it, before hours are spent; raises `RunError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RunError(
+            f"{option} {printable(str(folder))} cannot be written ({_reason(error)}); give a folder that can be."
+        ) from error
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Give a file to write into that takes the place of `path` when all went well and vanishes otherwise."""

@@ -4,6 +4,7 @@ Owns the states. Watched towns live a second time beside the others, from a copy
 bits that it has in a batch, and the big program stays the same whoever is watched.
 """
 
+import copy
 import functools
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from townlet_jax.core.spec import Spec
 from townlet_jax.core.state import TownState
 from townlet_jax.core.totals import Totals
 from townlet_jax.policy import interface
+from townlet_jax.stability import Standing, shares
 
 
 def mesh_for(towns: int) -> Mesh | None:
@@ -51,9 +53,13 @@ COPY, TAKE, PUT = jax.jit(_copy), jax.jit(_take), jax.jit(_put)
 
 
 @functools.lru_cache(maxsize=16)
-def _runner(init: Any, act: Any, length: int, measure: bool, block: int, mesh: Mesh | None) -> batch.Runner:
-    """Return one runner for each way to run, so that fleets of a kind share their programs."""
-    return batch.Runner(interface.Policy(init, act), length, measure=measure, block=block, mesh=mesh)
+def _runner(act: Any, hear: Any, length: int, measure: bool, block: int, mesh: Mesh | None) -> batch.Runner:
+    """Return one runner for each way to run, so that fleets of a kind share their programs.
+
+    How a memory begins is no part of it: it is an input.
+    """
+    policy = interface.Policy(interface.idle().init, act, hear)
+    return batch.Runner(policy, length, measure=measure, block=block, mesh=mesh)
 
 
 class Fleet:
@@ -71,6 +77,13 @@ class Fleet:
         self.states: TownState = self._placed(batch.init_batch(spec, params, seed, towns))
         self.block = block_for(self.states, towns // (1 if self.mesh is None else self.mesh.size))
         self.memory = self._placed(jax.jit(lambda p, s: batch.init_memory(policy, p, s))(self.params, self.states))
+        self.standing()  # compiled now rather than in the first chunk
+
+    def twin(self) -> "Fleet":
+        """Return a fleet with copies of the towns; what is compiled for one of the two is compiled for both."""
+        twin = copy.copy(self)
+        twin.states, twin.memory = self.copied()
+        return twin
 
     def placed_ticks(self, tree: Any) -> Any:
         """Place what is given tick by tick (leading axes ticks, towns) where its towns are."""
@@ -88,7 +101,8 @@ class Fleet:
         """Return the call for a number of ticks, compiled once."""
         if length not in self._calls:
             began = time.perf_counter()
-            runner = _runner(self._policy.init, self._policy.act, length, self._measure, self.block, self.mesh)
+            hear = batch.hear_of(self._policy)
+            runner = _runner(self._policy.act, hear, length, self._measure, self.block, self.mesh)
             self._calls[length] = runner.compile(self.params, self.states, self.memory, given)
             self.compile_seconds += time.perf_counter() - began
         return self._calls[length]
@@ -110,6 +124,14 @@ class Fleet:
     def copied(self) -> tuple[TownState, Any]:
         """Return states and memory as they are now, safe from the calls that follow."""
         return COPY((self.states, self.memory))  # type: ignore[no-any-return]  # jit hides the type
+
+    def standing(self) -> Standing | None:
+        """Return the shares of towns in trouble, safe from the calls that follow; None without analysers."""
+        return shares(self.memory)
+
+    def take(self, params: Params) -> None:
+        """Go on under other numbers or weights of the same shapes, which compiles nothing."""
+        self.params = self._everywhere(params)
 
     def faults(self) -> jax.Array:
         """Return the fault bits of every town as they are now, safe from the calls that follow."""

@@ -16,6 +16,7 @@ from townlet_jax.core.state import TownState
 from townlet_jax.core.totals import Totals
 from townlet_jax.fleet import Fleet
 from townlet_jax.spotlight import Spotlight
+from townlet_jax.stability import Standing
 from townlet_jax.stretch import Edited, Watched
 
 FIRST_WAIT, LONGEST_WAIT = 0.0001, 0.002  # seconds between two looks at the device
@@ -33,6 +34,7 @@ class Flight:
     totals: Totals | None = None
     series: Measures | None = None
     faults: jax.Array | None = None
+    standing: Standing | None = None  # of all towns after it
     watched: Mapping[int, Watched] = field(default_factory=dict)
     seconds: float = 0.0  # of the device's time, known when it has landed
 
@@ -54,6 +56,16 @@ class Flights:
 
     def __len__(self) -> int:
         return len(self._flying)
+
+    def twin(self) -> "Flights":
+        """Return flights of copies of the towns; what is compiled for one of the two is compiled for both."""
+        fleet = self._fleet.twin()
+        return Flights(fleet, self._spotlight.beside(fleet), keeps_before=self._keeps_before)
+
+    @property
+    def fleet(self) -> Fleet:
+        """Return the towns."""
+        return self._fleet
 
     @property
     def oldest(self) -> Flight | None:
@@ -78,6 +90,7 @@ class Flights:
             totals=totals,
             series=series,
             faults=self._fleet.faults(),
+            standing=self._fleet.standing(),
             watched=self._spotlight.followed(length, aimed),
         )
 

@@ -49,6 +49,13 @@ class Pace:
         self._due = 0.0  # when the next tick of a paced session may run
         self._actions: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._is_stopped = False
+        self._thread: int | None = None  # the session's own, while it runs
+        self._refusal: str | None = None  # why nothing is done any more
+
+    @property
+    def is_own_thread(self) -> bool:
+        """Say whether the caller runs the session, and so may do at once what others ask for."""
+        return self._thread == threading.get_ident()
 
     @property
     def has_wishes(self) -> bool:
@@ -108,13 +115,16 @@ class Pace:
         """Have something done between two ticks, in the order in which it was asked for."""
         answer: Future[Result] = Future()
         with self._changed:
+            if self._refusal is not None:
+                answer.set_exception(RunError(self._refusal))
+                return answer
             self._actions.append((action, answer))
             self._changed.notify_all()
         return answer
 
     def obey(self) -> None:
-        """Do what was asked for; what cannot be done is for the asker to hear."""
-        while self._actions:
+        """Do what was asked for until now; what cannot be done is for the asker to hear."""
+        for _ in range(len(self._actions)):
             action, answer = self._actions.popleft()
             if not answer.set_running_or_notify_cancel():
                 continue
@@ -127,7 +137,9 @@ class Pace:
                 raise
 
     def refuse(self, sentence: str) -> None:
-        """Tell those who still wait that nothing will be done."""
+        """Tell those who still wait, and those who ask later, that nothing will be done."""
+        with self._changed:
+            self._refusal = sentence
         while self._actions:
             _, answer = self._actions.popleft()
             if answer.set_running_or_notify_cancel():

@@ -11,6 +11,7 @@ import numpy as np
 from townlet_jax.config import Built
 from townlet_jax.config.schema.shell import SnapshotSection
 from townlet_jax.core import batch
+from townlet_jax.layers import adapted, layers_of, wanted
 from townlet_jax.report import printable
 from townlet_jax.snapshots import Manifest, Match, Restored, Store, StoreError
 from townlet_jax.town_snapshots import Moment, faulty
@@ -64,16 +65,34 @@ def restored(
     configuration, if it may be another one, go on with the numbers of this one.
     """
     about = newest(store, step)
+    target = _target(built, policy, about)
+    memory, saved = target["memory"], _layers(about)
+    is_layered = layers_of(memory) != saved
+    if is_layered:
+        target["memory"] = wanted(memory, saved)
     found = store.restore(
-        _target(built, policy, about),
+        target,
         step=step,
         match=Match(exact_config=section.require_exact_config, allow_newer=section.allow_downgrade),
+        subset=is_layered,
         migrate=section.migrations.auto_apply if migrate is None else migrate,
     )
     is_other = any(difference.field in CONFIG_FIELDS for difference in found.differences)
     moment = moment_of(found)
     _demand_sound(moment, section)
-    return dataclasses.replace(moment, params=built.params) if is_other else moment, found
+    if is_other:
+        moment = dataclasses.replace(moment, params=built.params)
+    if is_layered:
+        fresh = jax.jit(functools.partial(batch.init_memory, policy))(moment.params, moment.states)
+        moment = dataclasses.replace(moment, memory=adapted(fresh, saved, moment.memory))
+    return moment, found
+
+
+def _layers(about: Manifest) -> list[list[str]]:
+    """Return what stood around the policy of a snapshot; nothing in those that do not say it."""
+    said = about.meta.get("layers", [])
+    layers = said if isinstance(said, list) else []
+    return [[str(name) for name in layer] for layer in layers if isinstance(layer, list)]
 
 
 def moment_of(found: Restored) -> Moment:

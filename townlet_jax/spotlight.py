@@ -4,6 +4,7 @@ A town alone has the bits that it has in a batch, so nobody can tell the two liv
 all towns is the same whoever is watched.
 """
 
+import copy
 import functools
 import operator
 import time
@@ -19,6 +20,8 @@ from townlet_jax.core.tick import tick
 from townlet_jax.fleet import Fleet
 from townlet_jax.stretch import Watched
 
+Mind = tuple[Callable[..., Any], Callable[..., Any] | None]  # how a policy acts, and how it is told of ticks
+
 
 class Spotlight:
     """Follows some towns of a fleet. Compiled once for each length and number of towns, not for which towns."""
@@ -29,6 +32,12 @@ class Spotlight:
         self._policy = policy
         self._calls: dict[tuple[int, int], jax.stages.Compiled] = {}
         self.compile_seconds = 0.0
+
+    def beside(self, fleet: Fleet) -> "Spotlight":
+        """Return one for the twin of the fleet; what is compiled for one of the two is compiled for both."""
+        twin = copy.copy(self)
+        twin._fleet = fleet
+        return twin
 
     def turn(self, towns: Sequence[int]) -> None:
         """Watch other towns from now on."""
@@ -52,16 +61,14 @@ class Spotlight:
         if aimed is None:
             return {}
         lives = self._call(length, aimed)(self._params(), *aimed)
-        return {
-            town: Watched(before=before, after=after, intents=intents, outputs=outputs, memory=memory)
-            for town, (before, after, intents, outputs, memory) in zip(self.towns, lives, strict=True)
-        }
+        return {town: Watched(**lived) for town, lived in zip(self.towns, lives, strict=True)}
 
     def _call(self, length: int, aimed: Any) -> jax.stages.Compiled:
         wanted = (length, len(self.towns))
         if wanted not in self._calls:
             began = time.perf_counter()
-            self._calls[wanted] = _lives.lower(self._policy.act, length, self._params(), *aimed).compile()
+            mind = (self._policy.act, batch.hear_of(self._policy))
+            self._calls[wanted] = _lives.lower(mind, length, self._params(), *aimed).compile()
             self.compile_seconds += time.perf_counter() - began
         return self._calls[wanted]
 
@@ -80,18 +87,22 @@ def _rows(tree: Any, rows: jax.Array) -> Any:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _lives(act: Callable[..., Any], length: int, params: Params, states: Any, memory: Any) -> tuple[Any, ...]:
-    """Return (states before each tick, state after, intents, outputs, memory before each tick) of every town."""
+def _lives(mind: Mind, length: int, params: Params, states: Any, memory: Any) -> tuple[dict[str, Any], ...]:
+    """Return what is to be known of every town, by the fields of `Watched`."""
+    act, hear = mind
 
-    def alone(state: Any, remembered: Any) -> tuple[Any, ...]:
-        def step(carry: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], tuple[Any, ...]]:
+    def alone(state: Any, remembered: Any) -> dict[str, Any]:
+        def step(carry: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], dict[str, Any]]:
             before, known = carry
             intents, after_known = act(params, before, known, None)
             after, output = tick(params, before, intents)
-            return (after, after_known), (before, intents, output, known)
+            if hear is not None:
+                after_known = hear(params, after_known, before, after, output)
+            seen = {"before": before, "intents": intents, "outputs": output, "memory": known}
+            return (after, after_known), seen
 
-        (after, _), (before, intents, outputs, known) = jax.lax.scan(step, (state, remembered), None, length=length)
-        return before, after, intents, outputs, known
+        (after, afterwards), seen = jax.lax.scan(step, (state, remembered), None, length=length)
+        return seen | {"after": after, "remembered": afterwards}
 
     together = jax.vmap(alone)(states, memory)
     number = states.clock.tick.shape[0]

@@ -12,6 +12,7 @@ from townlet_jax.core.actions import Intents
 from townlet_jax.core.outcomes import Measures, TickOutput
 from townlet_jax.core.state import TownState
 from townlet_jax.core.totals import Totals
+from townlet_jax.stability import Standing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class Watched:
     outputs: TickOutput  # leading axis ticks
     memory: Any  # leading axis ticks: the policy's memory before each tick; None if it has none
     intents: Intents | None = None  # leading axis ticks: what everybody asked for; None where nobody knows
+    remembered: Any = None  # the policy's memory after the last tick, without that axis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,7 @@ class Edited:
     tick: int
     command: str
     arguments: Mapping[str, Any]
+    town: int | None = None  # None = all towns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,7 @@ class Stretch:
     watched: Mapping[int, Watched]  # by index of the town; towns that nobody watches are never copied
     edits: tuple[Edited, ...]  # applied since the chunk before
     seconds: float  # wall time of the chunk
+    standing: Standing | None = None  # shares of towns in trouble after it; None without analysers
 
 
 class Listener(Protocol):

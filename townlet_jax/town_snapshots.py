@@ -46,9 +46,9 @@ class Moment:
         return {"states": self.states, "params": self.params, "memory": self.memory, "totals": dict(self.totals)}
 
 
-def identity_of(built: Built, policy: str, section: SnapshotSection) -> Identity:
-    """Return what a snapshot of these towns belongs to."""
-    named = hashlib.sha256(f"policy {policy}".encode()).hexdigest()
+def identity_of(built: Built, policy: str, section: SnapshotSection, *, policy_hash: str | None = None) -> Identity:
+    """Return what a snapshot of these towns belongs to; `policy_hash` is that of the weights it began with, if any."""
+    named = policy_hash or hashlib.sha256(f"policy {policy}".encode()).hexdigest()
     declared = section.identity.policy_hash
     return Identity(
         config_id=built.names.config_id,
@@ -57,7 +57,7 @@ def identity_of(built: Built, policy: str, section: SnapshotSection) -> Identity
         observation_variant=built.spec.variant,
         action_space=built.spec.action_space,
         policy_hash=named if declared == "infer" else declared,
-        more={"policy": policy},
+        more={} if policy_hash else {"policy": policy},
     )
 
 

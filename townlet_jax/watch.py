@@ -112,11 +112,14 @@ def _advance(
     policy: batch.Policy, keep: Keep, length: int, params: Params, state: TownState, memory: Any, given: Any
 ) -> tuple[TownState, Any, Intents, Any]:
     """Run some ticks of one town in one call."""
+    hear = batch.hear_of(policy)
 
     def step(carry: tuple[TownState, Any], now: Any) -> tuple[tuple[TownState, Any], tuple[Intents, Any]]:
         before, remembered = carry
         intents, remembered = policy.act(params, before, remembered, now)
         after, output = tick(params, before, intents)
+        if hear is not None:
+            remembered = hear(params, remembered, before, after, output)
         return (after, remembered), (intents, keep(after, output, intents))
 
     (state, memory), (intents, kept) = jax.lax.scan(step, (state, memory), given, length=length)

@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.text import Text
 
 from townlet_jax import files, runtime
-from townlet_jax.cli_run import check_folder
 from townlet_jax.config import ConfigError
 from townlet_jax.run import RunError
 from townlet_jax.snapshots import SaveError, StoreError, sources
@@ -77,7 +76,7 @@ def carry_out(given: argparse.Namespace) -> int:
         raise RunError(f"--save-every is {given.save_every}, but must be 1 or more; change it.")
     setup = building.set_up(run.learner())
     lessons = lessons_of(given, run, setup)
-    check_folder(given.out)
+    files.check_folder(given.out)
     with ExitStack() as held:
         request = held.enter_context(StopRequest())
         saver = held.enter_context(

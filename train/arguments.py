@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from townlet_jax.run import RunError
 from townlet_jax.snapshots import Best, sources
-from train import logging, writers
+from train import logging, together, writers
 from train.checkpoints import BEST, Rules
 
 BAD_INPUT = 2
@@ -49,6 +49,7 @@ def parser(program: str, about: str, *, summary: str) -> argparse.ArgumentParser
     keeping.add_argument("--init-from", metavar="PLACE", help="begin with the weights of another run or file")
     made.add_argument("--json", action="store_true", help="print one JSON object at the end")
     made.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    together.add_options(made)
     return made
 
 

@@ -18,7 +18,6 @@ from rich.console import Console
 from rich.text import Text
 
 from townlet_jax import files, runtime
-from townlet_jax.cli_run import check_folder
 from townlet_jax.config import Built, ConfigError
 from townlet_jax.core.observe.layout import layout
 from townlet_jax.policy.network import Network, NetworkConfig
@@ -87,7 +86,7 @@ def carry_out(given: argparse.Namespace) -> int:
     net = Network(NetworkConfig(**run.network.model_dump()), layout(built.spec))
     cloner = study.cloner_for(net, built, run.clone)
     known = study.newborn(net, run.seed) if given.init_from is None else taught(net, built, run.seed, given.init_from)
-    check_folder(given.out)
+    files.check_folder(given.out)
     with ExitStack() as held:
         request = held.enter_context(StopRequest())
         saver = held.enter_context(Saver(given.out / sources.FOLDER, built, net, run))

@@ -55,7 +55,7 @@ def set_up(
 ) -> Setup:
     """Make the learner; raises `ConfigError` or `RunError` for what cannot be had, before anything is compiled."""
     made = built_town(settings) if built is None else built
-    mesh = batch.town_mesh(usable(settings, jax.local_devices() if devices is None else devices))
+    mesh = batch.town_mesh(usable(settings, jax.devices() if devices is None else devices))
     net = Network(NetworkConfig(**settings.network.model_dump()), layout(made.spec))
     env = environment(TownEnv(made.spec, reward=reward), made)
     first = environment(Staggered(made.spec, reward=reward), made) if settings.town.staggered else env

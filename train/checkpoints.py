@@ -20,7 +20,18 @@ import numpy.typing as npt
 from townlet_jax.core.observe.layout import layout
 from townlet_jax.env import Standing
 from townlet_jax.run import RunError
-from townlet_jax.snapshots import Best, DamagedError, Identity, MissingError, Store, identity, like, sources, weights
+from townlet_jax.snapshots import (
+    Best,
+    DamagedError,
+    Identity,
+    MissingError,
+    Store,
+    identity,
+    like,
+    processes,
+    sources,
+    weights,
+)
 from townlet_jax.snapshots.errors import shown
 from townlet_jax.snapshots.identity import Match
 from train import logging
@@ -127,7 +138,7 @@ class Checkpoints:
         """
         self.store.wait()
         newest = self.store.latest()
-        if newest is not None and newest >= course.update:
+        if processes.same(-1 if newest is None else newest) >= course.update:  # others may not see it yet
             return []
         if not is_finite(course.knowledge):
             return ["a weight"]

@@ -20,6 +20,7 @@ from townlet_jax.core.struct import Pytree
 from townlet_jax.env import BatchEnv, Standing, begin
 from townlet_jax.policy import network
 from townlet_jax.policy.network import Network, Parameters
+from townlet_jax.snapshots import processes
 from train import experience as rollouts
 from train import losses, normalise, returns, selection
 from train.experience import Acting, Events, Experience
@@ -94,7 +95,8 @@ class Learner:
         self._acting = acting
         self._shape = shape
         self._mesh = mesh
-        self._params = jax.device_put(params, NamedSharding(mesh, _EVERYWHERE))
+        self._here = params  # on this process alone
+        self._params = self._everywhere(params)
         self._compiled: jax.stages.Compiled | None = None
         self.compile_seconds = 0.0
         self.traces = 0  # how often the update was traced
@@ -105,7 +107,7 @@ class Learner:
 
     def live_under(self, params: Params) -> None:
         """Let what follows happen under other numbers of the same town; nothing is compiled again."""
-        self._params = jax.device_put(params, NamedSharding(self._mesh, _EVERYWHERE))
+        self._here, self._params = params, self._everywhere(params)
 
     def begin(self, seed: int | list[int]) -> tuple[Knowledge, Standing]:
         """Return a learner that knows nothing, in new towns; a population takes one seed a member."""
@@ -115,17 +117,17 @@ class Learner:
             each = [self._begun(one) for one in seed]
             knowledge, standing = jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
         towns = _MEMBER_TOWNS if self._shape.members else _TOWNS
-        return (
-            jax.device_put(knowledge, NamedSharding(self._mesh, _EVERYWHERE)),
-            jax.device_put(standing, NamedSharding(self._mesh, towns)),
-        )
+        return self._everywhere(knowledge), processes.placed(standing, NamedSharding(self._mesh, towns))
+
+    def _everywhere(self, tree: Any) -> Any:
+        return processes.placed(tree, NamedSharding(self._mesh, _EVERYWHERE))
 
     def _begun(self, seed: int) -> tuple[Knowledge, Standing]:
         key = jax.random.key(seed, impl="threefry2x32")
         parameters = jax.jit(functools.partial(network.init, self._net))(jax.random.fold_in(key, _PARAMETERS))
         with jax.numpy_dtype_promotion("standard"):
             optimiser = OPTIMISER.init(parameters)
-        state, timestep = self._first.reset(seed, self._params, self._shape.towns)
+        state, timestep = self._first.reset(seed, self._here, self._shape.towns)
         memory = network.no_memory(self._net.config, timestep.reward.shape)
         knowledge = Knowledge(
             parameters=parameters,
@@ -138,6 +140,7 @@ class Learner:
 
     def step(self, hyper: Hyper, knowledge: Knowledge, standing: Standing) -> tuple[Knowledge, Standing, Report]:
         """Act for one rollout and learn from it. Both records are donated: use the returned ones."""
+        hyper = self._everywhere(hyper)
         self.compile(hyper, knowledge, standing)
         assert self._compiled is not None
         made: tuple[Knowledge, Standing, Report] = self._compiled(self._params, hyper, knowledge, standing)

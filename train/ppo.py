@@ -21,12 +21,11 @@ from rich.console import Console
 from rich.text import Text
 
 from townlet_jax import files, runtime
-from townlet_jax.cli_run import check_folder
 from townlet_jax.config import ConfigError
 from townlet_jax.run import RunError
 from townlet_jax.snapshots import SaveError, Store, StoreError, processes, sources
 from townlet_jax.snapshots.signals import StopRequest
-from train import arguments, building, checkpoints, logging, reading, writers
+from train import arguments, building, checkpoints, logging, reading, together, writers
 from train.building import Setup
 from train.checkpoints import Checkpoints, Course
 from train.learner import Report
@@ -65,14 +64,16 @@ def main(words: Sequence[str]) -> int:
 def carry_out(given: argparse.Namespace) -> int:
     """Train as the options say."""
     ready = runtime.configure()
-    remarks = Console(stderr=True, quiet=given.quiet)
+    together.meet(given)
+    remarks = Console(stderr=True, quiet=given.quiet or not processes.is_primary())
     if ready.note:
         remarks.print(Text(ready.note, style="yellow"))
     settings = reading.load(given.config, given.overrides)
     rules = arguments.rules_of(given)
     if given.out is not None:
-        check_folder(given.out)
+        files.check_folder(given.out)
     setup = building.set_up(settings, members=given.population)
+    together.demand_all(setup.mesh)
     with ExitStack() as held:
         request = held.enter_context(StopRequest())
         folder = arguments.folder_of(given)
@@ -82,9 +83,9 @@ def carry_out(given: argparse.Namespace) -> int:
         advance = held.enter_context(logging.progress_bar(settings.updates, remarks))
         trained = train(setup, log=log, course=course, saver=saver, on_row=advance, stop=lambda: request.is_made)
     document = summary(setup, trained)
-    if given.json:
+    if given.json and processes.is_primary():
         print(json.dumps(document, allow_nan=False), flush=True)
-    if given.out is not None:
+    if given.out is not None and processes.is_primary():
         with files.replacing(given.out / SUMMARY) as file:
             file.write((json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
     if trained.rows:

@@ -11,8 +11,10 @@ import pytest
 from core import stories
 
 from tests.telemetry import lives
+from townlet_jax.config.schema.shell import TelemetrySection
 from townlet_jax.core.enums import NEVER, NOBODY, Kind, Perturb, Phase, Reason, ShiftFlag
 from townlet_jax.telemetry import schema
+from townlet_jax.telemetry.frames import Town
 from townlet_jax.telemetry.schema import SECTIONS
 
 TOWN = 0
@@ -233,3 +235,20 @@ def test_nobody_is_named_where_names_are_hashed() -> None:
     assert '"grocer"' in text
     plain = lives.frames_of("dense", TOWN, redact=())
     assert len(text) > 0.9 * len(json.dumps(plain))
+
+
+def test_a_frame_after_an_edit_shows_the_town_as_it_was_left() -> None:
+    town = Town(lives.words("dense", 0), TelemetrySection(), town=0, every_ticks=10)
+    state = jax.tree.map(lambda leaf: leaf[29, 0].copy(), stories.told("dense").after)
+    assert town.again(state, lives.OUTSIDE) is None, "nothing has been heard yet"
+    bodies, _ = town.hear(lives.lived(stories.told("dense"), 0, 0, 30), (), (), lives.OUTSIDE)
+    state.economy.wallet[:] = 77
+    body = town.again(state, lives.OUTSIDE)
+    assert body is not None
+    assert (body.tick, body.kind) == (bodies[-1].tick, "diff")
+    changes = json.loads(f"{{{body.text}}}")["changes"]
+    rich = [agent["wallet"] for agent in changes["agents"].values() if agent["alive"]]
+    assert rich
+    assert set(rich) == {77.0}
+    assert changes["economy"]["wallets"] == {"min": 77.0, "mean": 77.0, "max": 77.0, "gini": 0.0}
+    assert "objects" not in changes

@@ -38,6 +38,18 @@ class Policy(Protocol):
         """Return what everybody intends in tick `state.clock.tick + 1`."""
 
 
+@runtime_checkable
+class Hearing(Protocol):
+    """A policy that may be told what came of a tick: `hear(params, memory, before, after, output)` gives its memory."""
+
+    hear: Callable[..., Any] | None
+
+
+def hear_of(policy: Policy) -> Callable[..., Any] | None:
+    """Return how a policy is told of ticks, None if it wants to hear nothing."""
+    return policy.hear if isinstance(policy, Hearing) else None
+
+
 def sweep(params: Params, values: Any, vary: Callable[[Params, Any], Params]) -> tuple[Params, Any]:
     """Return parameters that differ from town to town, and which of them do: a tree of 0 (own) and None (shared).
 
@@ -148,6 +160,7 @@ class Runner:
     ) -> None:
         self.num_ticks = num_ticks
         self._policy = policy
+        self._hear = hear_of(policy)
         self._measure = measure
         self._block = block
         self._params_axes = params_axes(params_per_town)
@@ -235,8 +248,11 @@ class Runner:
     def _step(self, params: Params, state: TownState, memory: Any, given: Any) -> tuple[TownState, Any, TickOutput]:
         with jax.named_scope("policy"):
             intents, memory = self._policy.act(params, state, memory, given)
-        state, output = tick(params, state, intents)
-        return state, memory, output
+        after, output = tick(params, state, intents)
+        if self._hear is not None:
+            with jax.named_scope("hear"):
+                memory = self._hear(params, memory, state, after, output)
+        return after, memory, output
 
 
 def needed_only(function: Callable[..., Any], *examples: Any) -> Callable[..., Any]:
@@ -270,11 +286,14 @@ def record(
 
     A town alone gives the same bits as in a batch, so this is how a town of a batch is watched.
     """
+    hear = hear_of(policy)
 
     def step(carry: tuple[TownState, Any], now: Any) -> tuple[tuple[TownState, Any], tuple[TownState, TickOutput]]:
         before, remembered = carry
         intents, remembered = policy.act(params, before, remembered, now)
         after, output = tick(params, before, intents)
+        if hear is not None:
+            remembered = hear(params, remembered, before, after, output)
         return (after, remembered), (before, output)
 
     (state, memory), (states, outputs) = jax.lax.scan(step, (state, memory), given, length=num_ticks)

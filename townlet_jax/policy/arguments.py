@@ -9,9 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+INVALID, UNKNOWN, CONFLICT = "invalid_args", "not_found", "conflict"  # why a command was refused (MECHANICS 12.1)
+
 
 class CommandError(ValueError):
     """A command cannot be carried out; the text is one sentence with place, value, what is allowed, what to do."""
+
+    def __init__(self, text: str, *, code: str = INVALID) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 def index(value: int) -> Int[Array, ""]:
@@ -39,9 +45,9 @@ class Arguments:
             if name not in allowed:
                 raise self.error(f"has no argument {_shown(name)}{_guess(name, allowed)}; it takes {_list(allowed)}")
 
-    def error(self, text: str) -> CommandError:
+    def error(self, text: str, *, code: str = INVALID) -> CommandError:
         """Make the error of this command."""
-        return CommandError(f"command {self.command}: {text}.")
+        return CommandError(f"command {self.command}: {text}.", code=code)
 
     def has(self, name: str) -> bool:
         """Tell whether an argument is given (null counts as not given)."""
@@ -82,16 +88,17 @@ class Arguments:
             raise self.error(f"'{name}' is {_shown(value)}; use true or false")
         return value
 
-    def choice(self, name: str, names: Sequence[str]) -> str:
+    def choice(self, name: str, names: Sequence[str], *, code: str = INVALID) -> str:
         """Return one of a few words."""
         value = self.value(name)
         if value not in names:
-            raise self.error(f"'{name}' is {_shown(value)}{_guess(value, names)}; use one of {_list(names)}")
+            text = f"'{name}' is {_shown(value)}{_guess(value, names)}; use one of {_list(names)}"
+            raise self.error(text, code=code if isinstance(value, str) else INVALID)
         return str(value)
 
     def named(self, name: str, names: Sequence[str]) -> int:
         """Return the index of a name."""
-        return list(names).index(self.choice(name, names))
+        return list(names).index(self.choice(name, names, code=UNKNOWN))
 
     def slot(self, name: str, names: Sequence[str]) -> int:
         """Return the slot of an agent given by name or by number."""
@@ -105,7 +112,8 @@ class Arguments:
             return list(names).index(value)
         raise self.error(
             f"'{name}' is {_shown(value)}{_guess(value, names)}; use an agent's name or a slot from 0 to "
-            f"{len(names) - 1} (agents: {_list(names)})"
+            f"{len(names) - 1} (agents: {_list(names)})",
+            code=UNKNOWN,
         )
 
     def row(self, name: str, names: Sequence[str], default: int) -> int:

@@ -1,24 +1,40 @@
-"""What a policy is: two pure functions over one town, and the two simplest policies.
+"""What a policy is: pure functions over one town, and the two simplest policies.
 
 A policy reads the state at the end of a tick and says what its agents ask for in the next one. Its memory stands
-beside the town, never in it. `given` is an optional input of the tick, None for policies that need none.
+beside the town, never in it. `given` is an optional input of the tick, None for policies that need none. A policy may
+`hear` what came of a tick. Wrappers are policies around policies: their memory is a record with the memory of the
+wrapped policy as its field `inner`.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
 from townlet_jax.core import actions
 from townlet_jax.core.actions import FLAT_MOVE, FLAT_USE, FLAT_WAIT, Intents
+from townlet_jax.core.batch import hear_of
 from townlet_jax.core.enums import Direction
+from townlet_jax.core.outcomes import TickOutput
 from townlet_jax.core.params import Params
 from townlet_jax.core.state import TownState
 from townlet_jax.policy import guardrail
 
 Memory = Any  # a pytree of the policy's own making
 Given = Any  # a pytree, one value a tick
+Hear = Callable[[Params, Memory, TownState, TownState, TickOutput], Memory]  # memory, town before, town after, output
+Kind = TypeVar("Kind")
+
+
+@runtime_checkable
+class Wrapping(Protocol):
+    """The memory of a policy around a policy."""
+
+    inner: Memory
+
+    def replace(self, *, inner: Memory) -> Memory:
+        """Return the record around another memory."""
 
 
 class Policy(NamedTuple):
@@ -26,6 +42,35 @@ class Policy(NamedTuple):
 
     init: Callable[[Params, TownState], Memory]
     act: Callable[[Params, TownState, Memory, Given], tuple[Intents, Memory]]
+    hear: Hear | None = None  # called after each tick with the memory that `act` returned
+
+
+def inner_hear(policy: Policy) -> Hear | None:
+    """Return how a wrapper passes on what came of a tick; None if the policy within wants to hear nothing."""
+    hear = hear_of(policy)
+    if hear is None:
+        return None
+
+    def pass_on(params: Params, memory: Memory, before: TownState, after: TownState, output: TickOutput) -> Memory:
+        return memory.replace(inner=hear(params, memory.inner, before, after, output))
+
+    return pass_on
+
+
+def within(memory: Memory, kind: type[Kind]) -> Kind | None:
+    """Return the record of a kind in a memory or in what it is wrapped around, None if there is none."""
+    while not isinstance(memory, kind):
+        if not isinstance(memory, Wrapping):
+            return None
+        memory = memory.inner
+    return memory
+
+
+def changing(memory: Memory, kind: type[Kind], change: Callable[[Kind], Kind]) -> Memory:
+    """Return a memory in which the record of a kind is another one; the same memory if there is none."""
+    if isinstance(memory, kind):
+        return change(memory)
+    return memory.replace(inner=changing(memory.inner, kind, change)) if isinstance(memory, Wrapping) else memory
 
 
 def idle() -> Policy:

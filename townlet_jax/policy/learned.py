@@ -5,11 +5,14 @@ else that an observation says of a tick is still written in the town.
 """
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from townlet_jax.core import rng
 from townlet_jax.core.enums import Stream
@@ -19,7 +22,7 @@ from townlet_jax.core.spec import Spec
 from townlet_jax.core.state import TownState
 from townlet_jax.core.struct import Pytree
 from townlet_jax.env import acting
-from townlet_jax.policy import distribution, network
+from townlet_jax.policy import distribution, interface, network
 from townlet_jax.policy.cores import Memory
 from townlet_jax.policy.guardrail import POLICY_COLUMNS
 from townlet_jax.policy.interface import Policy
@@ -60,8 +63,12 @@ class Remembered(Pytree):
     network: Memory
 
 
+@functools.lru_cache(maxsize=16)
 def learned(actor: Actor) -> Policy:
-    """Return the policy of a network. It takes `Equipped` parameters and needs nothing `given`."""
+    """Return the policy of a network: the same one for the same network, whatever its weights.
+
+    It takes `Equipped` parameters and needs nothing `given`.
+    """
     layer = acting.layer(actor.spec)
 
     def init(params: Params, state: TownState) -> Remembered:
@@ -82,6 +89,21 @@ def no_memory(actor: Actor, state: TownState) -> Memory:
     return network.no_memory(actor.network.config, state.roster.alive.shape)
 
 
+def forgotten(memory: Any) -> Any:
+    """Return the memory of all towns with that of the network emptied, for other weights to begin with.
+
+    Runs between two ticks and compiles nothing. Commitments to options stay.
+    """
+
+    def emptied(path: tuple[Any, ...], leaf: jax.Array) -> jax.Array:
+        return jax.device_put(np.zeros(leaf.shape, leaf.dtype), leaf.sharding) if path[0].name == "network" else leaf
+
+    def anew(known: Remembered) -> Remembered:
+        return jax.tree_util.tree_map_with_path(emptied, known)  # type: ignore[no-any-return]  # it keeps the type
+
+    return interface.changing(memory, Remembered, anew)
+
+
 def choose(
     actor: Actor, params: Params, state: TownState, layer: OptionMemory | Int[Array, "A"], memory: Memory
 ) -> tuple[Int[Array, "A"], Memory]:
@@ -97,6 +119,16 @@ def choose(
     key = rng.stream(state.key, state.clock.tick + 1, Stream.POLICY)
     unit = rng.uniform_column(key, logits.shape[0], POLICY_COLUMNS, _ACTION)
     return distribution.sample(logits, unit), after
+
+
+def weighed(
+    actor: Actor, params: Params, state: TownState, memory: Remembered
+) -> tuple[Float[Array, "A X"], Float[Array, "A"]]:
+    """Return the log-probability of everything that the network could pick for every slot, and the values it sees."""
+    assert isinstance(params, Equipped), "a learned policy takes its weights from its parameters: equip() them"
+    observation = sight(actor.spec, params, state, memory.layer)
+    logits, values, _ = network.apply(actor.network, params.weights, observation, memory.network, fresh(state))
+    return jax.nn.log_softmax(logits), values
 
 
 def sight(spec: Spec, params: Params, state: TownState, layer: OptionMemory | Int[Array, "A"]) -> Observation:

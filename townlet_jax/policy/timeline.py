@@ -4,8 +4,9 @@
 raise `CommandError` with one sentence: what is wrong, what is allowed. Commands are rows of `_COMMANDS`.
 """
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ from townlet_jax.core.enums import NEVER, NOBODY, Need
 from townlet_jax.core.params import Params
 from townlet_jax.core.spec import Spec
 from townlet_jax.core.state import TownState
-from townlet_jax.policy.arguments import Arguments, CommandError, amount, index, truth
+from townlet_jax.policy.arguments import CONFLICT, UNKNOWN, Arguments, CommandError, amount, index, truth
 
 _DRAW = -1  # "as the spec draws it"
 _RICHEST, _DEAREST, _MOST_UNITS, _LONGEST = 1e6, 1000.0, 1e6, 100_000  # coins, coins, units, ticks
@@ -54,6 +55,7 @@ class Condition:
 
     met: Callable[[TownState], Bool[np.ndarray, "..."]]
     sentence: str
+    code: str = CONFLICT  # of the refusal
 
 
 @dataclass(frozen=True)
@@ -91,20 +93,63 @@ def apply(
     edit = interpret(command, args, names, spec, params)
     for condition in edit.conditions:
         if not np.any(condition.met(state)):
-            raise CommandError(f"command {command}: {condition.sentence}.")
-    many_states, many_params = state.clock.tick.ndim == 1, params.clock.ticks_per_day.ndim == 1
-    return _compiled(edit.function, many_states, many_params, len(edit.operands))(params, state, *edit.operands)
+            raise CommandError(f"command {command}: {condition.sentence}.", code=condition.code)
+    return _carried_out(edit, params, state)
 
 
 def interpret(command: str, args: Mapping[str, Any], names: Names, spec: Spec, params: Params) -> Edit:
     """Check a command against the names and the map of a town."""
     known = _OLD_NAMES.get(command, command)
     if known not in _COMMANDS:
-        raise CommandError(f"command {command!r} cannot be used in a timeline; use one of {', '.join(_COMMANDS)}.")
+        raise CommandError(
+            f"command {command!r} cannot be used in a timeline; use one of {', '.join(_COMMANDS)}.", code=UNKNOWN
+        )
     allowed, read = _COMMANDS[known]
     blocked = np.asarray(params.world.blocked)
     scene = _Scene(names=names, num_agents=spec.num_agents, blocked=blocked[0] if blocked.ndim == 3 else blocked)
     return read(scene, Arguments(known, args, allowed=allowed))
+
+
+def rehearsals(names: Names, spec: Spec, params: Params) -> Sequence[Callable[[Params, TownState], TownState]]:
+    """Return every edit with some operands, to be compiled before the first command comes; its results are of no use.
+
+    Edits that these towns have no names for are left out.
+    """
+    blocked = np.asarray(params.world.blocked)
+    blocked = blocked[0] if blocked.ndim == 3 else blocked
+    y, x = (int(part) for part in np.argwhere(~blocked)[0])
+    first = {name: (getattr(names, name) or ("",))[0] for name in ("objects", "goods", "prices", "perturbations")}
+    samples: dict[str, dict[str, Any]] = {
+        "spawn": {"slot": 0},
+        "kill": {"agent": 0},
+        "teleport": {"agent": 0, "position": [x, y]},
+        "set_home": {"agent": 0, "home": 0},
+        "setneed": {"agent": 0, "need": _NEEDS[0], "value": 1},
+        "set_wallet": {"agent": 0, "amount": 1},
+        "set_stock": {"object": first["objects"], "good": first["goods"], "units": 1},
+        "price": {"key": first["prices"], "value": 1},
+        "set_rel": {"a": 0, "b": 1, "trust": 0},
+        "force_chat": {"speaker": 0, "listener": 1},
+        "employment_exit approve": {"action": "approve", "agent": 0},
+        "employment_exit defer": {"action": "defer", "agent": 0},
+        "possess": {"agent": 0, "action": "acquire"},
+        "toggle_mortality": {"enabled": True},
+        "set_exit_cap": {"n": 0},
+        "set_spawn_delay": {"min": 0},
+        "perturbation_trigger": {"spec": first["perturbations"]},
+        "perturbation_cancel": {"spec": first["perturbations"]},
+        "announce_story": {"message": ""},
+    }
+    ready = []
+    for command, args in samples.items():
+        with contextlib.suppress(CommandError):
+            ready.append(functools.partial(_carried_out, interpret(command.split()[0], args, names, spec, params)))
+    return ready
+
+
+def _carried_out(edit: Edit, params: Params, state: TownState) -> TownState:
+    many_states, many_params = state.clock.tick.ndim == 1, params.clock.ticks_per_day.ndim == 1
+    return _compiled(edit.function, many_states, many_params, len(edit.operands))(params, state, *edit.operands)
 
 
 @functools.lru_cache(maxsize=128)
@@ -120,12 +165,13 @@ def _alive(scene: _Scene, slot: int) -> Condition:
     return Condition(
         lambda state: np.asarray(state.roster.alive)[..., slot],
         f"agent '{scene.agents[slot]}' is not alive; spawn it first or name a living one",
+        UNKNOWN,
     )
 
 
 def _spec_idle(name: str, spec: int) -> Condition:
     def met(state: TownState) -> Bool[np.ndarray, "..."]:
-        until, queued = state.perturbations.until_tick, state.perturbations.queued_tick
+        until, queued = np.asarray(state.perturbations.until_tick), np.asarray(state.perturbations.queued_tick)
         return np.asarray((until == NEVER) & (queued == NEVER))[..., spec]
 
     return Condition(met, f"'{name}' is running or queued already; cancel it first or wait for its end")
@@ -134,14 +180,14 @@ def _spec_idle(name: str, spec: int) -> Condition:
 def _spec_busy(name: str, spec: int, started: int | None) -> Condition:
     def met(state: TownState) -> Bool[np.ndarray, "..."]:
         slice_ = state.perturbations
-        busy = np.asarray(slice_.until_tick != NEVER)
+        busy = np.asarray(slice_.until_tick) != NEVER
         if started is None:
-            busy = busy | np.asarray(slice_.queued_tick != NEVER)
+            busy = busy | (np.asarray(slice_.queued_tick) != NEVER)
         else:
-            busy = busy & np.asarray(slice_.started_tick == started)
+            busy = busy & (np.asarray(slice_.started_tick) == started)
         return np.asarray(busy[..., spec])
 
-    return Condition(met, f"'{name}' is neither running nor queued; there is nothing to cancel")
+    return Condition(met, f"'{name}' is neither running nor queued; there is nothing to cancel", UNKNOWN)
 
 
 def _levels(arguments: Arguments, values: Mapping[str, Any], low: float, high: float) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
@@ -41,6 +42,25 @@ def all_agree(is_good: bool) -> bool:
     from jax.experimental import multihost_utils
 
     return bool(np.all(multihost_utils.process_allgather(np.asarray(is_good))))
+
+
+def placed(tree: Any, sharding: jax.sharding.Sharding) -> Any:
+    """Return a tree on the devices of all processes, each of which has all of it."""
+    if is_alone():
+        return jax.device_put(tree, sharding)
+    return jax.tree.map(lambda leaf: _spread(leaf, sharding), tree)
+
+
+def _spread(leaf: Any, sharding: jax.sharding.Sharding) -> jax.Array:
+    if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
+        moved: jax.Array = jax.device_put(leaf, sharding)
+        return moved
+    if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        raw = _spread(jax.random.key_data(leaf), sharding)
+        keys: jax.Array = jax.random.wrap_key_data(raw, impl=jax.random.key_impl(leaf))
+        return keys
+    host = np.asarray(leaf)
+    return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
 
 
 def fetched(arrays: Sequence[jax.Array]) -> list[npt.NDArray[Any]]:

@@ -4,6 +4,8 @@ Owns how a learner names itself in a snapshot (`identity_of`), and which of that
 """
 
 import dataclasses
+import hashlib
+import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +59,16 @@ def identity_of(built: Built, config: NetworkConfig, settings: Mapping[str, Any]
         policy_hash=digest(canonical([[path, *form] for path, form in sorted(shapes_of(config, sight).items())])),
         more=seen | dict(settings or {}),
     )
+
+
+def hash_of(parameters: Tree) -> str:
+    """Return the SHA-256 of all weights with their paths, types and shapes."""
+    total = hashlib.sha256()
+    for path, leaf in sorted(flat(parameters), key=operator.itemgetter(0)):
+        array = np.asarray(leaf)
+        total.update(f"{path} {array.dtype.str} {array.shape};".encode())
+        total.update(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    return total.hexdigest()
 
 
 def choices_of(built: Built) -> list[str]:

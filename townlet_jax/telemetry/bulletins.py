@@ -45,6 +45,10 @@ def run_fields(
         "agents": [words.person(slot, 0) for slot in range(built.spec.num_agents)],
         "ticks_per_day": words.ticks_per_day,
         "watched": list(watched),
+        "ground": {
+            "rows": [_drawn(row) for row in built.names.map_rows],
+            "legend": {_drawn(mark): report.printable(what) for mark, what in built.names.map_legend.items()},
+        },
         "planned_ticks": plan.ticks,
         "seed": plan.seed,
         "policy": plan.policy,
@@ -53,6 +57,11 @@ def run_fields(
         "versions": runtime.versions(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _drawn(row: str) -> str:
+    """Return a row of the map with a character for each tile, all of them printable."""
+    return "".join(mark if report.printable(mark) else "?" for mark in row)
 
 
 def speed(stretch: Stretch) -> dict[str, float]:

@@ -3,17 +3,25 @@
 Owns the order: by tick, then by row of the catalogue, then by index. Each event occurs exactly once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from townlet_jax.core.state import TownState
 from townlet_jax.stretch import Edited
-from townlet_jax.telemetry import decode_edits, decode_people, decode_things, decode_work
+from townlet_jax.telemetry import decode_edits, decode_people, decode_stability, decode_things, decode_work
 from townlet_jax.telemetry.lived import Lived
 from townlet_jax.telemetry.naming import Words
 
 Event = dict[str, Any]
 _Reader = Callable[[Words, Lived], decode_things.Found]
+
+
+def _trouble(words: Words, lived: Lived) -> Iterator[tuple[int, int, Event]]:
+    """Alerts in the order of their codes, then faults."""
+    yield from decode_stability.alerts(words, lived)
+    for i, index, event in decode_people.faults(words, lived):
+        yield i, decode_stability.NUM_ALERTS + index, event
+
 
 CATALOGUE: tuple[tuple[str, _Reader | None], ...] = (  # rows in order; a row without a reader holds edits only
     ("agent_respawn", decode_people.arrivals),
@@ -50,8 +58,8 @@ CATALOGUE: tuple[tuple[str, _Reader | None], ...] = (  # rows in order; a row wi
     ),
     ("agent_removed", decode_people.departures),
     ("embedding_forced_reuse", decode_people.forced_reuses),
-    ("alert_raised alert_cleared fault", decode_people.faults),
-    ("promotion_window", None),
+    ("alert_raised alert_cleared fault", _trouble),
+    ("promotion_window", decode_stability.promotion_windows),
     (
         "console.result policy.promoted policy.rolled_back policy.swapped snapshot.saved snapshot.loaded loop.failure",
         None,

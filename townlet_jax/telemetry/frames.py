@@ -14,14 +14,14 @@ from townlet_jax.config.schema.shell import TelemetrySection
 from townlet_jax.core.enums import Behaviour, Trait
 from townlet_jax.core.state import TownState
 from townlet_jax.stretch import Edited
-from townlet_jax.telemetry import frames_people, frames_things, measures
+from townlet_jax.telemetry import frames_people, frames_stability, frames_things, measures
 from townlet_jax.telemetry.decode import Event, decode
 from townlet_jax.telemetry.decode_edits import story
 from townlet_jax.telemetry.decode_things import real
 from townlet_jax.telemetry.frames_base import Section, Shot
 from townlet_jax.telemetry.frames_ties import Churn, Conflict, Edge, Loss, Ties, Values, losses
 from townlet_jax.telemetry.histories import Histories
-from townlet_jax.telemetry.lived import Lived, row_of
+from townlet_jax.telemetry.lived import Lived, ended_in, row_of
 from townlet_jax.telemetry.naming import Words
 from townlet_jax.telemetry.narration import Character, Narrator, Setting, Story
 from townlet_jax.telemetry.stream import Frame, Stream
@@ -43,7 +43,8 @@ class Town:
     """Everything about one watched town that goes on from chunk to chunk."""
 
     def __init__(self, words: Words, section: TelemetrySection, *, town: int, every_ticks: int) -> None:
-        self._words, self._town, self._every = words, town, every_ticks
+        self._words, self._town = words, town
+        self.every_ticks = every_ticks  # from frame to frame
         self.stream = Stream(snapshot_every=section.snapshot_every, redact=section.redact)
         self.histories = Histories()
         self.churn = Churn(section.churn_window_ticks)
@@ -84,9 +85,16 @@ class Town:
             return []
         return [self._shoot(lived, [lived.ticks - 1], outside).take(0, self)]
 
+    def again(self, state: TownState, outside: Mapping[str, str]) -> Body | None:
+        """Return a frame of the last tick with the town as an operator left it; None before the first chunk."""
+        if self._lived is None:
+            return None
+        self._lived = lived = ended_in(self._lived, state)
+        return self._shoot(lived, [lived.ticks - 1], outside).take(0, self)
+
     def _rows(self, lived: Lived, *, is_first: bool) -> list[int]:
         """Return the ticks of which frames are made: every so many, and the first one ever heard of."""
-        rows: list[int] = np.flatnonzero(lived.tick_numbers % self._every == 0).tolist()
+        rows: list[int] = np.flatnonzero(lived.tick_numbers % self.every_ticks == 0).tolist()
         return sorted({0, *rows}) if is_first else rows
 
     def _narrate(self, lived: Lived, events: list[list[Event]], edits: Sequence[Edited]) -> list[list[Story]]:
@@ -200,6 +208,8 @@ class Shooting:
             "rewards": frames_people.Rewards(shot),
             "embedding": frames_things.Embedding(shot),
         }
+        if shot.lived.judged is not None:
+            self._sections["stability"] = frames_stability.Stability(shot, shot.lived.judged)
         self._ties, self._conflict = Ties(shot), Conflict(shot)
         parts = {**self._sections, "ties": self._ties, "conflict": self._conflict}
         self._changed = {name: section.changed() for name, section in parts.items()}

@@ -15,7 +15,9 @@ from townlet_jax.core.enums import NEVER, Perturb
 from townlet_jax.core.outcomes import Measures, Outcomes
 from townlet_jax.core.params import Params
 from townlet_jax.core.state import Employment, Ties, TownState
+from townlet_jax.policy.interface import within
 from townlet_jax.policy.options import OptionMemory
+from townlet_jax.stability import Analysed, Stability, Thresholds, Window
 from townlet_jax.stretch import Watched
 
 Table = npt.NDArray[Any]
@@ -35,6 +37,16 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What the analysers knew before the first tick and after each; leading axis ticks + 1."""
+
+    alerts: Table
+    readings: Table
+    window: Window
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True)
 class Lived:
     """What happened to one town in `ticks` ticks. Row i of `outcomes` lies between rows i and i + 1 of `states`."""
 
@@ -48,6 +60,7 @@ class Lived:
     seen: Seen
     avoided: Table | None  # [ticks, A] Avoidance; None where nobody says
     option: Table | None  # [ticks, A] Option; None where the policy has none
+    judged: Judged | None = None  # None without analysers
 
     @cached_property
     def generations(self) -> list[list[int]]:
@@ -76,7 +89,9 @@ def fetch(town: int, first_tick: int, watched: Watched) -> Lived:
             "ties": seen.ties,
             "employment": seen.employment,
         },
-        "memory": watched.memory if isinstance(watched.memory, OptionMemory) else None,
+        "memory": _commitments(watched.memory),
+        "judged": _judged(watched.memory),
+        "judged_last": _judged(watched.remembered),
         "intents": watched.intents,
     }
     before, state_tree = jax.tree.flatten(watched.before)
@@ -84,7 +99,9 @@ def fetch(town: int, first_tick: int, watched: Watched) -> Lived:
     leaves = jax.device_get([*map(_plain, before), *map(_plain, jax.tree.leaves(watched.after)), *others])
     size = len(before)
     found = jax.tree.unflatten(other_tree, leaves[2 * size :])
-    asked, memory = found["intents"], found["memory"]
+    asked, memory, judged = found["intents"], found["memory"], found["judged"]
+    if judged is not None:
+        judged = Judged(**jax.tree.map(_appended, judged, found["judged_last"]))
     return Lived(
         town=town,
         first_tick=first_tick,
@@ -96,7 +113,23 @@ def fetch(town: int, first_tick: int, watched: Watched) -> Lived:
         seen=Seen(**found["seen"]),
         avoided=None if asked is None else np.asarray(asked.avoided),
         option=_options(asked, memory),
+        judged=judged,
     )
+
+
+def _commitments(memory: Any) -> OptionMemory | None:
+    """Return the commitments to options that a memory holds, however deep."""
+    parts = jax.tree.leaves(memory, is_leaf=lambda part: isinstance(part, OptionMemory))
+    return next((part for part in parts if isinstance(part, OptionMemory)), None)
+
+
+def _judged(memory: Any) -> dict[str, Any] | None:
+    """Return what analysers know that is published."""
+    found = within(memory, Analysed)
+    if found is None:
+        return None
+    known: Stability = found.stability
+    return {name: getattr(known, name) for name in ("alerts", "readings", "window", "thresholds")}
 
 
 def _plain(leaf: Any) -> Any:
@@ -113,6 +146,15 @@ def _options(asked: Intents | None, memory: OptionMemory | None) -> Table | None
     if memory is None:
         return None
     return np.asarray(memory.option if asked is None else asked.option)
+
+
+def ended_in(lived: Lived, state: TownState) -> Lived:
+    """Return a life that ended in another state, which lies on the host."""
+
+    def ended(rows: Table, last: Any) -> Table:
+        return np.concatenate([rows[:-1], np.asarray(last)[None]]) if rows.ndim else rows
+
+    return dataclasses.replace(lived, states=jax.tree.map(ended, lived.states, state))
 
 
 def row_of(tree: Any, index: int) -> Any:

@@ -11,6 +11,7 @@ from townlet_jax.core.enums import Abort, Exit, Kind, Need, Reason
 from townlet_jax.core.outcomes import Measures
 from townlet_jax.core.totals import Totals
 from townlet_jax.report import Figures
+from townlet_jax.stability import NAMES, Standing
 from townlet_jax.telemetry.lived import Lived, Table, fields
 from townlet_jax.telemetry.naming import Words
 from townlet_jax.telemetry.text import quote, rounded
@@ -58,7 +59,7 @@ def of_town(words: Words, lived: Lived, rows: list[int]) -> list[str]:
     return [template % tuple(row) for row in values.tolist()]
 
 
-def of_all(words: Words, totals: Totals, series: Measures | None) -> dict[str, Any]:
+def of_all(words: Words, totals: Totals, series: Measures | None, standing: Standing | None = None) -> dict[str, Any]:
     """Return the fields of a record of measures about a chunk, but for its ticks."""
     sums = report.arrays(jax.device_get(totals))
     figures = report.key_figures(
@@ -74,6 +75,19 @@ def of_all(words: Words, totals: Totals, series: Measures | None) -> dict[str, A
         "counts": _in_words(words, {name: value.sum(axis=0) for name, value in counted.items()}),
         "sums": {name: _real(sums[name].sum()) for name in SUMS},
         "last": {} if series is None else _in_words(words, _last(series)),
+        "stability": None if standing is None else trouble(standing),
+    }
+
+
+def trouble(standing: Standing) -> dict[str, Any]:
+    """Return the shares of towns in trouble."""
+    found = jax.device_get(standing)
+    return {
+        "alerts": {name: _real(share) for name, share in zip(NAMES, found.alerts, strict=True)},
+        "any_alert": _real(found.any_alert),
+        "candidate_ready": _real(found.ready),
+        "windows_passed": _real(found.passed),
+        "windows_failed": _real(found.failed),
     }
 
 

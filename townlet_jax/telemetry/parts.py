@@ -36,6 +36,6 @@ def is_newer(info: ValidationInfo) -> bool:
     return bool(info.context) and NEWER in info.context  # type: ignore[operator]  # the context is ours, a set
 
 
-def told(meaning: str, unit: str = "") -> Any:
-    """Declare a field that must be there."""
-    return Field(description=meaning, json_schema_extra={"unit": unit} if unit else None)
+def told(meaning: str, unit: str = "", **more: Any) -> Any:
+    """Declare a field that must be there, unless `default` says what it is in older records."""
+    return Field(description=meaning, json_schema_extra={"unit": unit} if unit else None, **more)

@@ -20,12 +20,15 @@ import numpy as np
 
 from townlet_jax.config import Built
 from townlet_jax.config.schema.shell import TelemetrySection
+from townlet_jax.core.state import TownState
 from townlet_jax.run import Plan
-from townlet_jax.stretch import Stretch
+from townlet_jax.stretch import Edited, Stretch
 from townlet_jax.telemetry import bulletins, measures
+from townlet_jax.telemetry.decode_edits import story
 from townlet_jax.telemetry.frames import Body, Town
 from townlet_jax.telemetry.lived import Lived, fetch
 from townlet_jax.telemetry.naming import Words
+from townlet_jax.telemetry.narration import Limiter
 from townlet_jax.telemetry.schema import VERSION
 from townlet_jax.telemetry.sinks import Item, Status, open_channels
 from townlet_jax.telemetry.stream import EMPTY
@@ -33,6 +36,8 @@ from townlet_jax.telemetry.text import dumps, quote
 
 EVERY_TICKS = 20  # ticks from frame to frame, unless somebody says otherwise
 MOST_WAITING = 4  # chunks
+MOST_FRAMES = 20  # a second and town, where somebody looks on
+SPACINGS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # ticks from frame to frame then
 OUTSIDE = ("stability", "promotion", "policy")  # sections that others fill
 _log = logging.getLogger(__name__)
 
@@ -54,7 +59,10 @@ class Channel(Protocol):
 
 
 class Publisher:
-    """Publishes what a session tells it."""
+    """Publishes what a session tells it.
+
+    With `is_live` somebody may look on: frames come as often as an eye can follow, not every so many ticks.
+    """
 
     def __init__(
         self,
@@ -67,6 +75,8 @@ class Publisher:
         run_id: str | None = None,
         every_ticks: int = EVERY_TICKS,
         channels: Sequence[Channel] | None = None,
+        more_channels: Sequence[Channel] = (),
+        is_live: bool = False,
         policy_hash: str | None = None,
         anneal_ratio: float | None = None,
         say: Callable[[str], None] = lambda text: None,
@@ -88,7 +98,13 @@ class Publisher:
         self._room = threading.BoundedSemaphore(MOST_WAITING)
         self._pending: deque[Future[None]] = deque()
         self._skipped = 0  # chunks that the next one has to account for
-        self._channels = open_channels(section, extra_sinks, say=say) if channels is None else list(channels)
+        opened = open_channels(section, extra_sinks, say=say) if channels is None else channels
+        self._channels = [*opened, *more_channels]
+        self._is_live = is_live
+        self._run_record: bytes | None = None
+        self._last_health: dict[str, Any] = {}
+        self._framed: dict[int, int] = {}  # the tick of the last frame of each town
+        self._announced: list[Edited] = []  # stories that are on their way
         self._thread = ThreadPoolExecutor(1, "telemetry")
         self._is_closed = False
 
@@ -120,16 +136,21 @@ class Publisher:
         """Go on from what `figures` returned: same run, next sequence number, same memories."""
         self._thread.submit(self._restore, figures).result()
 
-    def inform(self, section: str, value: Any) -> None:
-        """Fill a section of all frames from the next chunk on: stability, promotion, policy; or add to `health`."""
+    def inform(self, section: str, value: Any, *, at_once: bool = False) -> None:
+        """Fill a section of all frames from the next chunk on: stability, promotion, policy; or add to `health`.
+
+        With `at_once` the last health record is published again with what was added.
+        """
         value = self.words.without_names(value)
         with self._lock:
             if section == "health":
-                self._extra = dict(value)
+                self._extra = self._extra | dict(value)
             elif section in OUTSIDE:
                 self._outside[section] = dumps(value)
             else:
                 raise ValueError(f"section {section!r} is not filled from outside; use health, {', '.join(OUTSIDE)}.")
+        if at_once and not self._is_closed:
+            self._thread.submit(self._repeat_health)
 
     def tell(self, event: str, *, tick: int, town: int | None = None, **said: Any) -> None:
         """Publish an event of the catalogue that does not come from a tick; `town=None` means all watched towns."""
@@ -142,10 +163,84 @@ class Publisher:
         for town in self._towns.values():
             town.stream.demand_whole()
 
+    @property
+    def watched(self) -> tuple[int, ...]:
+        """Return the towns of which there are frames."""
+        return tuple(self._towns)
+
     def latest(self, town: int) -> dict[str, Any] | None:
         """Return the last frame of a watched town as a whole one; None before the first. Waits for what was heard."""
-        text = self._thread.submit(self._towns[town].stream.latest).result()
-        return None if text is None else json.loads(f"{{{text}}}")
+        found = self.last_frame(town)
+        return None if found is None else found[1]
+
+    def last_frame(self, town: int) -> tuple[int, dict[str, Any]] | None:
+        """Return the last frame of a watched town as a whole one, with its tick; None before the first."""
+
+        def look() -> tuple[int, str] | None:
+            text = self._towns[town].stream.latest()
+            return None if text is None else (self._framed[town], text)
+
+        found = self._thread.submit(look).result()
+        return None if found is None else (found[0], json.loads(f"{{{found[1]}}}"))
+
+    def join(self, greet: Callable[[list[bytes]], None]) -> None:
+        """Call `greet` with what somebody must know who looks on from the next record on, before that record.
+
+        That is the `run` record and the last frame of every watched town, as a whole one.
+        """
+
+        def welcome() -> None:
+            self._begin(self._last_tick, self._plan.towns)
+            assert self._run_record is not None, "it is the first record"
+            records = [self._run_record]
+            for town, tick in sorted(self._framed.items()):
+                text = self._towns[town].stream.latest()
+                records.append(self._record("snapshot", tick, f'"town":{town},{text}', self._sequence - 1))
+            greet(records)
+
+        self._thread.submit(welcome).result()
+
+    def refresh(self, town: int, state: TownState) -> None:
+        """Publish a frame of a watched town as an operator left it, at the tick of its last frame; none before it."""
+
+        def again() -> None:
+            body = self._towns[town].again(state, self._shown)
+            if body is not None:
+                self._emit([(town, body)])
+
+        if town in self._towns and not self._is_closed:
+            self._thread.submit(again)
+
+    def announces(self, edited: Edited) -> bool:
+        """Say whether a story would be told in its town; if so, count on it."""
+        assert edited.town is not None, "a story is told in one town"
+        town = edited.town
+
+        def foresee() -> bool:
+            narrator = self._towns[town].narrator
+            forecast = Limiter(self._section.narration)
+            forecast.restore(narrator.limiter.figures())
+            told = [forecast.admit(_announcement(self.words, one)) for one in self._announced if one.town == town]
+            told.append(forecast.admit(_announcement(self.words, edited)))
+            if told[-1]:
+                self._announced.append(edited)
+            return told[-1]
+
+        return self._thread.submit(foresee).result()
+
+    def health(self) -> dict[str, Any]:
+        """Return the last health record's fields as they are now."""
+        return {
+            "channels": self._statuses(),
+            "faults": bulletins.faults(self._faults.values()),
+            "records": self._sequence,
+            "skipped_chunks": self._counters["skipped_chunks"],
+            "extra": dict(self._extra),
+        }
+
+    def counters(self) -> dict[str, int]:
+        """Return how many records and events there were, by name."""
+        return self._thread.submit(lambda: dict(self._counters)).result()
 
     def histories(self, town: int) -> dict[str, Any]:
         """Return the histories of a watched town, newest entry last. Waits for what was heard."""
@@ -197,25 +292,46 @@ class Publisher:
         if any(gaps):
             self.demand_whole()
         bodies: list[tuple[int, Body]] = []
+        every = self._every_now(stretch)
+        self._announced = [story for story in self._announced if story.tick > stretch.last_tick]
         for index, town in self._towns.items():
             if index in stretch.watched:
+                town.every_ticks = every
                 lived = fetch(index, stretch.first_tick, stretch.watched[index])
                 here = [event for event in told if event["town"] == index]
-                some, events = town.hear(lived, stretch.edits, here, outside)
+                edits = [edit for edit in stretch.edits if edit.town in (None, index)]
+                some, events = town.hear(lived, edits, here, outside)
                 bodies += [(index, body) for body in some]
                 self._count(lived, events)
         self._emit(bodies)
         self._ticks += stretch.last_tick - stretch.first_tick + 1
         self._last_tick = stretch.last_tick
         if stretch.totals is not None:
-            fields = measures.of_all(self.words, stretch.totals, stretch.series)
+            fields = measures.of_all(self.words, stretch.totals, stretch.series, stretch.standing)
             ticks = {"first_tick": stretch.first_tick, "last_tick": stretch.last_tick}
             self._put("measures", stretch.last_tick, dumps(ticks | fields)[1:-1])
         health = self._health(stretch) | {"publish_ms": bulletins.real(1e3 * (time.perf_counter() - began))}
+        self._last_health = health
         self._put("health", stretch.last_tick, dumps(health)[1:-1])
+
+    def _every_now(self, stretch: Stretch) -> int:
+        """Return the ticks from frame to frame: as configured, or as an eye can follow where somebody may look on."""
+        ticks = stretch.last_tick - stretch.first_tick + 1
+        if not self._is_live:
+            return self._every
+        if ticks == 1:
+            return 1
+        wanted = ticks / max(stretch.seconds, 1e-6) / MOST_FRAMES
+        return next((every for every in SPACINGS if every >= wanted), SPACINGS[-1])
+
+    def _repeat_health(self) -> None:
+        if self._last_health:
+            health = self._last_health | {"extra": self._extra}
+            self._put("health", self._last_tick, dumps(health)[1:-1])
 
     def _emit(self, bodies: list[tuple[int, Body]]) -> None:
         for town, body in sorted(bodies, key=lambda entry: (entry[1].tick, entry[0])):
+            self._framed[town] = body.tick
             self._put(body.kind, body.tick, f'"town":{town},{body.text}')
 
     def _count(self, lived: Lived, events: list[list[dict[str, Any]]]) -> None:
@@ -224,13 +340,17 @@ class Publisher:
 
     def _put(self, kind: str, tick: int, fields: str) -> None:
         """Hand one record to all channels."""
-        head = f'"schema_version":"{VERSION}","payload_type":"{kind}","run_id":{quote(self.run_id)}'
-        text = f'{{{head},"sequence":{self._sequence},"tick":{tick},{fields}}}'
+        item = Item(tick=tick, kind=kind, data=self._record(kind, tick, fields, self._sequence))
         self._sequence += 1
         self._counters[f"records.{kind}"] += 1
-        item = Item(tick=tick, kind=kind, data=text.encode())
+        if kind == "run":
+            self._run_record = item.data
         for channel in self._channels:
             channel.put(item)
+
+    def _record(self, kind: str, tick: int, fields: str, sequence: int) -> bytes:
+        head = f'"schema_version":"{VERSION}","payload_type":"{kind}","run_id":{quote(self.run_id)}'
+        return f'{{{head},"sequence":{sequence},"tick":{tick},{fields}}}'.encode()
 
     def _begin(self, tick: int, towns: int) -> None:
         if self._has_begun:
@@ -260,10 +380,12 @@ class Publisher:
         }
 
     def _restore(self, figures: Mapping[str, Any]) -> None:
-        self.run_id = figures["run_id"]
-        self._sequence, self._ticks = figures["sequence"], figures["ticks"]
-        self._counters = Counter(figures["counters"])
+        if not self._has_begun:  # else the run goes back in time, and its records go on
+            self.run_id = figures["run_id"]
+            self._sequence, self._ticks = figures["sequence"], figures["ticks"]
+            self._counters = Counter(figures["counters"])
         self._is_resumed, self._has_begun = True, False
+        self._announced = []
         for index, town in self._towns.items():
             if str(index) in figures["towns"]:
                 town.restore(figures["towns"][str(index)])
@@ -289,3 +411,10 @@ class Publisher:
             "failures": self._counters["failures"],
             "extra": self._extra,
         }
+
+
+def _announcement(words: Words, edited: Edited) -> dict[str, Any]:
+    """Return an operator's story as the limiter judges it."""
+    told = story(words, edited)
+    assert told is not None, "only stories are announced"
+    return {"tick": edited.tick, **told}

@@ -39,6 +39,13 @@ class Envelope(Part):
     tick: Whole = told("last tick it speaks of", "ticks")
 
 
+class Ground(Part):
+    """The map without people and things."""
+
+    rows: tuple[Text, ...] = told("the map, one character a tile, from the top")
+    legend: dict[Text, Text] = told("what each character means")
+
+
 class Run(Envelope):
     """The first record of a run, and again when it is resumed."""
 
@@ -58,6 +65,7 @@ class Run(Envelope):
     versions: dict[Text, Text] = told("of the program and its libraries")
     started: Text = told("ISO 8601, UTC")
     resumed: Yes = told("goes on from a snapshot")
+    ground: Ground | None = told("map of the towns; null if it is not told", default=None)
 
 
 class Snapshot(Envelope, Sections):
@@ -76,6 +84,16 @@ class Diff(Envelope):
     removed: tuple[Text, ...] = told("sections that are no longer there")
 
 
+class Trouble(Part):
+    """How many of all towns are in trouble after the chunk: shares, 0 to 1."""
+
+    alerts: dict[Text, Real] = told("share of towns in which each alert stands")
+    any_alert: Real = told("share of towns in which any alert stands")
+    candidate_ready: Real = told("share of towns that passed enough promotion windows in a row")
+    windows_passed: Real = told("share of towns whose last promotion window passed")
+    windows_failed: Real = told("share of towns whose last promotion window failed")
+
+
 class MeasuresRecord(Envelope):
     """All towns over one chunk of ticks."""
 
@@ -89,6 +107,7 @@ class MeasuresRecord(Envelope):
     counts: dict[Text, Real | dict[Text, Real]] = told("sums over all towns and ticks of the chunk, by name")
     sums: dict[Text, Real] = told("sums over towns from which figures of several chunks are made")
     last: dict[Text, Real | dict[Text, Real]] = told("measures of the last tick, mean over towns")
+    stability: Trouble | None = told("shares of towns in trouble; null without analysers", default=None)
 
 
 class Health(Envelope):

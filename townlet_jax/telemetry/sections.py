@@ -338,6 +338,72 @@ class Kpis(Part):
     history: dict[Text, tuple[Real, ...]] = told("one value a tick, newest last, at most 50")
 
 
+class JudgedWindow(Part):
+    """The running promotion window and the last one."""
+
+    window_start: Whole = told("first tick of the running window", "ticks")
+    window_ticks: Whole = told("length of a window", "ticks")
+    failed: Yes = told("an alert that is not allowed was raised in the running window")
+    pass_streak: Whole = told("windows passed in a row", "windows")
+    required_passes: Whole = told("windows in a row that make the town ready", "windows")
+    candidate_ready: Yes = told("enough windows passed in a row")
+    last_evaluated_tick: Whole | None = told("last tick of the last judged window; null before the first", "ticks")
+    last_result: Literal["none", "pass", "fail"] = told("of the last judged window")
+    sums: dict[Text, Real] = told("key figures of the running window so far, by name")
+    last_sums: dict[Text, Real] = told("key figures of the last judged window, by name")
+
+
+class Stability(Part):
+    """What the analysers say of the tick."""
+
+    alerts: tuple[Text, ...] = told("alerts that stand, in the order of the analysers")
+    latest_alert: Text | None = told("the first of them; null if none stands")
+    metrics: dict[Text, Real] = told("the figure that each analyser compared, by name of its alert")
+    thresholds: dict[Text, Real] = told("its limit; below 0 = off, 0 where the town's own rules say it")
+    promotion_window: JudgedWindow = told("promotion window")
+
+
+class Seat(Part):
+    """A policy in a seat."""
+
+    name: Text = told("where its weights come from")
+    step: Whole = told("updates it has learned", "updates")
+    policy_hash: Text = told("SHA-256 of its weights")
+
+
+class Promotion(Part):
+    """The promotion manager."""
+
+    state: Literal["monitoring", "ready", "promoted"] = told("where it stands")
+    release: Seat | None = told("the policy that acts")
+    shadow: Seat | None = told("the candidate; null if none is loaded")
+    previous: Seat | None = told("what rollback returns to; null if there is none")
+    candidate_ready: Yes = told("enough towns passed enough windows")
+    ready_share: Real = told("share of towns that are ready")
+    candidate_ready_tick: Whole | None = told("when the candidate became ready; null = not", "ticks")
+    promoted_tick: Whole | None = told("when the release was promoted; null if it was not", "ticks")
+    windows_watched: Whole = told("windows judged since then", "windows")
+    gate: dict[Text, Any] | None = told("what the gate says: status, reasons, metrics; null without a candidate")
+    kpis: dict[Text, Any] = told("colour and value of the key figures of the last window; null = not judged")
+    history: tuple[dict[Text, Any], ...] = told("last records, newest last")
+
+
+class Choice(Part):
+    """Something a learner could have picked."""
+
+    action: Text = told("flat action or option")
+    probability: Real = told("of picking it")
+
+
+class Decision(Part):
+    """What a learner weighed for one agent in the last tick of the chunk."""
+
+    action: Text = told("what it does: flat action, or the option it is at")
+    log_prob: Real = told("logarithm of the probability of that")
+    value: Real = told("what it expects, in its own units")
+    top: tuple[Choice, ...] = told("likeliest choices, at most 5")
+
+
 class Embedding(Part):
     """Identity slots."""
 
@@ -392,9 +458,9 @@ class Sections(Part):
     narrations: tuple[Narration, ...] = told("since the frame before, in order")
     rewards: dict[Text, RewardBreakdown] = told("of the agents that acted, by name")
     kpis: Kpis | Empty = told("measures of the tick and their history")
-    stability: dict[Text, Any] = told("alerts, metrics, thresholds, promotion window; filled by the analysers")
-    promotion: dict[Text, Any] = told("promotion manager; filled by it")
-    policy: dict[Text, Any] = told("decisions of a learner by agent; filled by it")
+    stability: Stability | Empty = told("alerts of the tick and promotion window; empty without analysers")
+    promotion: Promotion | Empty = told("promotion manager; empty without one")
+    policy: dict[Text, Decision] = told("decisions of a learner by agent; empty without one")
     embedding: Embedding | Empty = told("identity slots")
     console: tuple[dict[Text, Any], ...] = told("results since the frame before; filled by the console")
     transport: tuple[ChannelStatus, ...] = told("sinks")

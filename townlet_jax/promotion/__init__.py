@@ -1,0 +1,1 @@
+"""Releases and candidates: a gate, a state machine, and the way back (MECHANICS 9.4)."""
