@@ -58,10 +58,10 @@ town: $(STAMP) ## Let 1,024 default towns live one day
 	$(BIN)/townlet run configs/default.yaml --towns 1024 --days 1 --policy scripted
 
 test: lint ## Lint, type-check and run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
 
 test-slow: $(STAMP) ## Run the tests that take minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -m slow
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

@@ -72,7 +72,7 @@ def _chosen(only: Sequence[str]) -> list[str]:
 
 
 def _check_empty(folder: Path) -> None:
-    from townlet_jax.cli_run import check_folder
+    from townlet_jax.files import check_folder
     from townlet_jax.run import RunError
 
     check_folder(folder)

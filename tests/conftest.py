@@ -48,7 +48,7 @@ hypothesis.settings.load_profile("town")
 
 
 MAPPINGS = Path("/proc/self/maps")  # Linux only
-MOST_MAPPINGS = 30_000  # the kernel refuses the 65,531st (vm.max_map_count), and then LLVM ends the process
+MOST_MAPPINGS = 12_000  # the kernel refuses the 65,531st (vm.max_map_count), and then LLVM ends the process
 
 
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:

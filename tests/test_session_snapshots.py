@@ -253,3 +253,14 @@ def test_towns_taken_out_live_on_as_in_the_batch(saved: Path) -> None:
         for town in range(TOWNS):
             assert bits(batch.town_of(alone.states, town)) == within
         assert alone.totals["sums.wallet_mean"].tolist() == [row, row]
+
+
+def test_autosaves_wait_until_a_run_that_went_back_has_passed_the_newest(tmp_path: Path) -> None:
+    with Store(tmp_path, identity=None) as store:
+        store.save(200, {"a": np.zeros(2)})
+        store.wait()
+        archive = Archive(store, every=100)
+        due = [tick for tick in (0, 50, 100, 200, 250, 300) if archive.is_due(tick)]
+        assert due == [300]
+    with Store(tmp_path / "new", identity=None) as store:
+        assert [Archive(store, every=100).is_due(tick) for tick in (0, 50, 100)] == [False, False, True]

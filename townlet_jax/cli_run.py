@@ -5,7 +5,7 @@ Progress and remarks go to stderr, results to stdout. With `--json` the last lin
 
 import json
 import sys
-import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,8 @@ from townlet_jax.core.batch import town_of
 from townlet_jax.failing import FailureError
 from townlet_jax.session import Session
 from townlet_jax.snapshots import Restored, StopRequest, StoreError
-from townlet_jax.stretch import Listener
+from townlet_jax.snapshots.weights import choices_of
+from townlet_jax.stretch import Listener, Watched
 from townlet_jax.town_snapshots import identity_of
 from townlet_jax.ui import kpi_table, text_map
 
@@ -92,7 +93,7 @@ def carry_out(request: Request) -> int:
         live = Live(request.steering, config)
         plan = live.plan(plan, is_chunk_given=request.chunk is not None)
     if request.out is not None:
-        check_folder(request.out)
+        files.check_folder(request.out)
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequest())
         tell = run.Teller(stack.enter_context(progress_bar(plan, remarks)))
@@ -115,6 +116,8 @@ def carry_out(request: Request) -> int:
         )
         _say_where_from(found, remarks)
         session.set_pace(request.pace)
+        if publisher is not None and who.actor is not None:
+            publisher.look_into(inspection_of(who, publisher, session))
         if live is not None and publisher is not None:
             place = live.begin(session, publisher)
             if place is not None:
@@ -170,6 +173,15 @@ def publisher_of(
     )
     stack.callback(publisher.close)
     return publisher
+
+
+def inspection_of(who: Candidate, publisher: "Publisher", session: Session) -> Callable[[Watched], Mapping[str, Any]]:
+    """Return what looks into the network that acts."""
+    from townlet_jax.telemetry.decisions import Inspector
+
+    assert who.actor is not None, "only then is there something to look into"
+    inspector = Inspector(publisher.words, who.actor, choices_of(who.built))
+    return lambda watched: inspector.section(session.fleet.params, watched)
 
 
 def let_live(session: Session, plan: run.Plan, stop: StopRequest) -> run.RunError | StoreError | None:
@@ -269,16 +281,3 @@ def show(built: Built, plan: run.Plan, result: run.Result, document: dict[str, A
     console.print()
     console.print(Text(f"Town 0 at the end, tick {result.ticks}:", style="bold"))
     console.print(text_map.render(built.names, built.params, town_of(result.states, 0), width=console.width))
-
-
-def check_folder(folder: Path) -> None:
-    """Make the folder and try to write into it, before hours are spent; raises `RunError`."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise run.RunError(
-            f"--out {report.printable(str(folder))} cannot be written ({reason}); give a folder that can be."
-        ) from error

@@ -34,7 +34,6 @@ from townlet_jax.stretch import Edited, Listener, Stretch
 from townlet_jax.town_snapshots import Archive, FailureLog, Moment
 
 AHEAD = 1  # chunks that the device is ahead of the listeners
-HEARING = 0.04  # seconds of a chunk at most where somebody may ask for something
 
 
 class Session(Pace):
@@ -79,7 +78,6 @@ class Session(Pace):
         self._parents: list[Any] = []  # the snapshots that led here
         self._is_ready = self._is_attentive = False
         self._lengths: frozenset[int] = frozenset()  # of chunks that are compiled
-        self._tick_seconds = 0.0  # of the last chunk
         self._followed = 0  # the tick of the last cues
 
     def __enter__(self) -> Self:
@@ -163,8 +161,8 @@ class Session(Pace):
     def prepare_soon(self, more: Callable[[Fleet], None]) -> threading.Thread:
         """Compile what is needed to begin, and the rest on a thread of its own while the session runs.
 
-        From then on wishes are heard within a tenth of a second, also at full speed. `more` is called on that thread
-        with a twin of the towns, to compile what wishes need.
+        Until that has ended chunks are shorter than planned. `more` is called on that thread with a twin of the towns,
+        to compile what wishes need.
         """
         self._is_attentive = True
         self._flights.compile(1)
@@ -338,8 +336,6 @@ class Session(Pace):
         most = cuts.room(self.tick)
         if room.ticks is not None:
             most = min(most, room.ticks)
-        elif self._tick_seconds:
-            most = min(most, int(HEARING / self._tick_seconds))
         fitting = [length for length in self._lengths if length <= most]
         return max(fitting, default=1)
 
@@ -353,7 +349,6 @@ class Session(Pace):
         before = self.totals
         self.totals = report.add(before or None, report.arrays(flight.totals))
         self.seconds += flight.seconds
-        self._tick_seconds = flight.seconds / flight.length
         try:
             self._tell(flight)
         except FAILURES as error:

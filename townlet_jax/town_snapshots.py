@@ -82,8 +82,8 @@ class Archive:
         self._saved = store.latest()
 
     def is_due(self, tick: int) -> bool:
-        """Say whether a snapshot belongs after a tick and is not there yet."""
-        return self.every is not None and tick > 0 and tick % self.every == 0 and tick != self._saved
+        """Say whether a snapshot belongs after a tick, which is later than that of the newest one."""
+        return self.every is not None and tick % self.every == 0 and tick > (self._saved or 0)
 
     def save(self, moment: Moment, metrics: Mapping[str, float]) -> None:
         """Begin to save a moment, unless its tick is saved already."""

@@ -9,7 +9,7 @@ import pytest
 from console.desks import Desk
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """Return a session of two hamlets that stands still; it is made before the first test file says how to compile."""
     folder = tmp_path_factory.mktemp("desk")
@@ -21,7 +21,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return where the session's console answers."""
     return desk.serve(Path(tmp_path_factory.mktemp("socket")))

@@ -21,7 +21,10 @@ from tests.dashboard import records
 from townlet_jax import cli_watch
 from townlet_jax.ui.dashboard.terminal import ENTER, LEAVE
 
-PROGRAM = "import sys; from townlet_jax.cli_watch import main; sys.exit(main(sys.argv[1:]))"
+PROGRAM = (  # no preexec_fn: it forks, which a process with jax in it warns of
+    "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "from townlet_jax.cli_watch import main; sys.exit(main(sys.argv[1:]))"
+)
 PATIENCE = 20.0  # seconds
 
 
@@ -38,7 +41,6 @@ class Terminal:
             [sys.executable, "-c", PROGRAM, *arguments],
             stdin=theirs, stdout=theirs, stderr=errors, start_new_session=True,
             env={**os.environ, **settings, **environment},
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
         os.close(errors)
         self.theirs = theirs

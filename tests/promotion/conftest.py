@@ -7,7 +7,7 @@ import pytest
 from promotion.trained import train
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with `hamlet.yaml` and the runs `waits`, `waits_too`, `walks`, `recurrent`."""
     return train(tmp_path_factory.mktemp("trained"))

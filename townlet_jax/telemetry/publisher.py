@@ -22,7 +22,7 @@ from townlet_jax.config import Built
 from townlet_jax.config.schema.shell import TelemetrySection
 from townlet_jax.core.state import TownState
 from townlet_jax.run import Plan
-from townlet_jax.stretch import Edited, Stretch
+from townlet_jax.stretch import Edited, Stretch, Watched
 from townlet_jax.telemetry import bulletins, measures
 from townlet_jax.telemetry.decode_edits import story
 from townlet_jax.telemetry.frames import Body, Town
@@ -40,6 +40,9 @@ MOST_FRAMES = 20  # a second and town, where somebody looks on
 SPACINGS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # ticks from frame to frame then
 OUTSIDE = ("stability", "promotion", "policy")  # sections that others fill
 _log = logging.getLogger(__name__)
+
+
+Inspect = Callable[[Watched], Mapping[str, Any]]
 
 
 class Channel(Protocol):
@@ -87,7 +90,8 @@ class Publisher:
         self._towns = {town: Town(self.words, section, town=town, every_ticks=every_ticks) for town in watched}
         identity = dumps(bulletins.identity(built, plan, policy_hash=policy_hash, anneal_ratio=anneal_ratio))
         self._outside = {name: EMPTY[name] for name in (*OUTSIDE, "transport", "health")} | {"identity": identity}
-        self._shown: Mapping[str, str] = self._outside  # what the last frames had of it
+        self._shown: dict[int, Mapping[str, str]] = dict.fromkeys(self._towns, self._outside)  # in the last frames
+        self._inspect: Inspect = lambda watched: {}
         self._told: list[dict[str, Any]] = []
         self._extra: dict[str, Any] = {}
         self._counters: Counter[str] = Counter()
@@ -152,6 +156,10 @@ class Publisher:
         if at_once and not self._is_closed:
             self._thread.submit(self._repeat_health)
 
+    def look_into(self, inspect: Inspect) -> None:
+        """Fill the section `policy` of a town's frames by what a learner weighed at the end of each chunk."""
+        self._inspect = inspect
+
     def tell(self, event: str, *, tick: int, town: int | None = None, **said: Any) -> None:
         """Publish an event of the catalogue that does not come from a tick; `town=None` means all watched towns."""
         with self._lock:
@@ -204,7 +212,7 @@ class Publisher:
         """Publish a frame of a watched town as an operator left it, at the tick of its last frame; none before it."""
 
         def again() -> None:
-            body = self._towns[town].again(state, self._shown)
+            body = self._towns[town].again(state, self._shown[town])
             if body is not None:
                 self._emit([(town, body)])
 
@@ -287,7 +295,6 @@ class Publisher:
             self._sequence, self._skipped = self._sequence + self._skipped, 0
             outside = dict(self._outside)
         outside |= {"transport": dumps(self._statuses()), "health": dumps(self._town_health(stretch))}
-        self._shown = outside
         gaps = [channel.take_gap() for channel in self._channels]  # every one is asked
         if any(gaps):
             self.demand_whole()
@@ -300,7 +307,9 @@ class Publisher:
                 lived = fetch(index, stretch.first_tick, stretch.watched[index])
                 here = [event for event in told if event["town"] == index]
                 edits = [edit for edit in stretch.edits if edit.town in (None, index)]
-                some, events = town.hear(lived, edits, here, outside)
+                weighed = self._inspect(stretch.watched[index])
+                self._shown[index] = outside | {"policy": dumps(weighed)} if weighed else outside
+                some, events = town.hear(lived, edits, here, self._shown[index])
                 bodies += [(index, body) for body in some]
                 self._count(lived, events)
         self._emit(bodies)
@@ -366,7 +375,7 @@ class Publisher:
         self._begin(self._last_tick, self._plan.towns)
         with self._lock:
             self._sequence, self._skipped = self._sequence + self._skipped, 0
-        self._emit([(index, body) for index, town in self._towns.items() for body in town.finish(self._shown)])
+        self._emit([(index, body) for index, town in self._towns.items() for body in town.finish(self._shown[index])])
         counters = dict(sorted(self._counters.items()))
         self._put("end", self._last_tick, dumps({"why": why, "ticks": self._ticks, "counters": counters})[1:-1])
 
