@@ -34,8 +34,8 @@ class Inspector:
         if known is None or after is None:
             return {}
         state, memory = jax.tree.map(lambda leaf: leaf[-1], (watched.before, known))
-        (device,) = state.clock.tick.devices()  # where watched towns live
-        chances, values = jax.device_get(self._weigh(jax.device_put(params, device), state, memory))
+        here = jax.device_put((params, state, memory), jax.local_devices()[0])
+        chances, values = jax.device_get(self._weigh(*here))
         layer = after.layer.option if isinstance(after.layer, OptionMemory) else after.layer
         acting, picked = np.asarray(state.roster.alive), np.asarray(layer)
         generations = np.asarray(state.roster.generation).tolist()
