@@ -5,12 +5,13 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from wires import TOKEN, Certified, limits, record, until
 
 from townlet_jax.telemetry.sinks import Channel, SinkError
+from townlet_jax.telemetry.sinks.background import Background
 from townlet_jax.telemetry.sinks.http import HttpSink
 from townlet_jax.telemetry.sinks.websocket import WebsocketSink
 
@@ -139,32 +140,51 @@ def test_addresses_that_cannot_be_used(address: str, said: str, certified: Certi
     assert "secret" not in str(refusal.value)
 
 
-@pytest.fixture
-def chat(certified: Certified) -> Iterator[Any]:
-    """Return a websocket server that keeps what it hears in `heard`, and answers each message."""
-    from websockets.sync.server import serve
+class Chat:
+    """A websocket server in a thread, inside a `with`; it keeps what it hears in `heard`, and answers each message."""
 
-    heard: list[str] = []
+    def __init__(self, certified: Certified) -> None:
+        self.heard: list[str] = []
+        self._certified = certified
+        self._background = Background("chat")
 
-    def handle(connection: Any) -> None:
-        for message in connection:
-            heard.append(message)
-            connection.send("thanks")
+    def __enter__(self) -> Self:
+        self._server = self._background.call(self._start())
+        self.socket = self._server.sockets[0]
+        return self
 
-    def check(connection: Any, request: Any) -> Any:
+    def __exit__(self, *trouble: object) -> None:
+        self._background.call(self._stop())
+        self._background.close()
+
+    async def _start(self) -> Any:
+        from websockets.asyncio.server import serve
+
+        return await serve(
+            self._answer, "127.0.0.1", 0, ssl=self._certified.server(), process_request=self._check, close_timeout=1
+        )
+
+    async def _stop(self) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _answer(self, connection: Any) -> None:
+        async for message in connection:
+            self.heard.append(message)
+            await connection.send("thanks")
+
+    async def _check(self, connection: Any, request: Any) -> Any:
         is_known = request.headers.get("Authorization") == f"Bearer {TOKEN}"
         return None if is_known else connection.respond(403, "no")
 
-    with serve(handle, "127.0.0.1", 0, ssl=certified.server(), process_request=check) as server:
-        server.heard = heard
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+
+@pytest.fixture
+def chat(certified: Certified) -> Iterator[Chat]:
+    with Chat(certified) as server:
         yield server
-        server.shutdown()
-        thread.join(5)
 
 
-def test_a_websocket_gets_one_message_a_record(chat: Any, certified: Certified) -> None:
+def test_a_websocket_gets_one_message_a_record(chat: Chat, certified: Certified) -> None:
     sink = WebsocketSink(url(chat, "wss"), TOKEN, certified.client())
     sink.open()
     channel = Channel(sink, limits(max_bytes=1_000_000))
@@ -172,12 +192,13 @@ def test_a_websocket_gets_one_message_a_record(chat: Any, certified: Certified) 
         channel.put(record(sequence))
     assert until(lambda: channel.status().sent == 100)
     channel.close()
+    assert until(lambda: len(chat.heard) == 100)  # a ping may be answered before the last ones are handled
     assert [json.loads(message)["sequence"] for message in chat.heard] == list(range(100))
     assert channel.status().last_error is None
 
 
 def test_a_websocket_refuses_wrong_tokens_and_wrong_certificates(
-    chat: Any, certified: Certified, tmp_path: Path
+    chat: Chat, certified: Certified, tmp_path: Path
 ) -> None:
     with pytest.raises(SinkError, match=r"does not accept the token \(status 403\)") as refusal:
         WebsocketSink(url(chat, "wss"), "y" * 40, certified.client()).open()

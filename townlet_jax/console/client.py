@@ -1,21 +1,25 @@
 """The other end: a connection to a console, for programs, the command line and the dashboard. Never imports jax."""
 
+import asyncio
 import json
 import secrets
 import socket
+import ssl
 import threading
 from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as NoAnswer
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from townlet_jax.console.wire import LONGEST_ANSWER, PROTOCOL, Address, address_of, line_of
+from townlet_jax.telemetry.sinks.background import Background
 from townlet_jax.telemetry.sinks.contracts import SinkError
-from townlet_jax.telemetry.sinks.network import client_context, connect, hang_up, is_local
+from townlet_jax.telemetry.sinks.network import CONNECT_SECONDS, client_context, distrusted, hang_up, is_local, reach
 from townlet_jax.telemetry.sinks.sentences import reason, shown
 
 MOST_RECORDS = 50_000  # that wait to be asked for
@@ -31,19 +35,18 @@ class Link:
     `run` is what the session said of itself, `role` what may be asked: viewer or admin.
     """
 
-    def __init__(self, connection: socket.socket, lines: IO[bytes], hello: Mapping[str, Any], where: str) -> None:
+    def __init__(self, background: Background, pipe: "_Pipe", hello: Mapping[str, Any], where: str) -> None:
         self.run: Mapping[str, Any] = hello["run"]
         self.role: str = hello["role"]
         self.issuer: str = hello["issuer"]
         self.dropped = 0  # records that nobody took in time
-        self._connection, self._lines, self._where = connection, lines, where
+        self._background, self._pipe, self._where = background, pipe, where
         self._sending = threading.Lock()
         self._waiting: deque[Future[dict[str, Any]]] = deque()
         self._records: deque[dict[str, Any]] = deque(maxlen=MOST_RECORDS)
         self._is_open = True
         self._end = f"The console at {where} hung up; connect again."
-        self._thread = threading.Thread(target=self._listen, name="console link", daemon=True)
-        self._thread.start()
+        background.start(self._listen())
 
     @classmethod
     def connect(
@@ -58,23 +61,22 @@ class Link:
         """Connect and say hello; raises `LinkError`."""
         try:
             place = address_of(address)
-            connection = _reached(place, ca=ca, plaintext=plaintext, timeout=timeout)
+            connection, context = _reached(place, ca=ca, plaintext=plaintext, timeout=timeout)
         except (ValueError, SinkError) as error:
             raise LinkError(str(error)) from error
+        where = shown(str(place))
+        background = Background("console link")
         try:
-            connection.settimeout(timeout)
-            lines = connection.makefile("rb")
-            connection.sendall(line_of({"hello": PROTOCOL, "token": token}))
-            hello = json.loads(lines.readline(LONGEST_ANSWER) or b"null")
-        except (OSError, ValueError) as error:
+            pipe, hello = background.call(_greeted(connection, context, place, token), timeout)
+            return cls(background, pipe, hello, where)
+        except BaseException as error:
+            background.close()
             hang_up(connection)
-            raise LinkError(f"{shown(str(place))} does not answer like a console ({reason(error)}).") from error
-        if not isinstance(hello, dict) or hello.get("hello") != PROTOCOL:
-            hang_up(connection)
-            said = hello.get("error", {}).get("message") if isinstance(hello, dict) else None
-            raise LinkError(shown(said) if said else f"{shown(str(place))} does not answer like a console.")
-        connection.settimeout(None)
-        return cls(connection, lines, hello, shown(str(place)))
+            if isinstance(error, ssl.SSLError):
+                raise LinkError(str(distrusted(where, error))) from error
+            if isinstance(error, OSError | ValueError):
+                raise LinkError(f"{where} does not answer like a console ({reason(error)}).") from error
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -146,31 +148,27 @@ class Link:
         """Hang up."""
         self._end = "The connection was closed; connect again."
         self._is_open = False
-        with suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
-        if threading.current_thread() is not self._thread:
-            self._thread.join(5)
+        self._background.close()
         self._give_up()
 
     def _put(self, data: dict[str, Any]) -> None:
         try:
-            self._connection.sendall(line_of(data))
-        except OSError:
+            self._background.call(self._pipe.put(line_of(data)))
+        except (OSError, RuntimeError, CancelledError):
             self._is_open = False
 
-    def _listen(self) -> None:
-        """Sort what comes; the life of the thread."""
+    async def _listen(self) -> None:
+        """Sort what comes, to the end of the connection."""
         try:
-            while line := self._lines.readline(LONGEST_ANSWER):
+            while line := await self._pipe.reader.readline():
                 self._sort(json.loads(line))
         except (OSError, ValueError):
             pass  # the other side is gone, or no console any more
         finally:
             self._is_open = False
             self._give_up()
-            with suppress(OSError):
-                self._lines.close()
-            hang_up(self._connection)
+            self._pipe.writer.transport.abort()
+            self._background.close()
 
     def _sort(self, data: Mapping[str, Any]) -> None:
         if "record" in data:
@@ -192,12 +190,58 @@ class Link:
                     answer.set_exception(LinkError(self._end))
 
 
-def _reached(place: Address, *, ca: Path | None, plaintext: bool, timeout: float) -> socket.socket:
-    """Return a connection; raises `SinkError` or `ValueError` with a sentence."""
+@dataclass(frozen=True)
+class _Pipe:
+    """Both ways of a connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def put(self, line: bytes) -> None:
+        """Send a line."""
+        self.writer.write(line)
+        await self.writer.drain()
+
+
+async def _greeted(
+    connection: socket.socket, context: ssl.SSLContext | None, place: Address, token: str | None
+) -> tuple[_Pipe, dict[str, Any]]:
+    """Say hello over a new connection; return both its ways, and the other side's hello."""
+    connection.setblocking(False)
+    if place.path is not None:
+        reader, writer = await asyncio.open_unix_connection(sock=connection, limit=LONGEST_ANSWER)
+    elif context is None:
+        reader, writer = await asyncio.open_connection(sock=connection, limit=LONGEST_ANSWER)
+    else:
+        reader, writer = await asyncio.open_connection(
+            sock=connection,
+            limit=LONGEST_ANSWER,
+            ssl=context,
+            server_hostname=place.host,
+            ssl_handshake_timeout=CONNECT_SECONDS,
+        )
+    try:
+        pipe = _Pipe(reader, writer)
+        await pipe.put(line_of({"hello": PROTOCOL, "token": token}))
+        hello = json.loads(await reader.readline() or b"null")
+        if not isinstance(hello, dict) or hello.get("hello") != PROTOCOL:
+            said = hello.get("error", {}).get("message") if isinstance(hello, dict) else None
+            raise LinkError(shown(said) if said else f"{shown(str(place))} does not answer like a console.")
+    except BaseException:
+        writer.transport.abort()
+        raise
+    return pipe, hello
+
+
+def _reached(
+    place: Address, *, ca: Path | None, plaintext: bool, timeout: float
+) -> tuple[socket.socket, ssl.SSLContext | None]:
+    """Return a connection and how to secure it; raises `SinkError` or `ValueError` with a sentence."""
     if place.path is None:
         if plaintext and not is_local(place.host):
             raise ValueError(f"{place} is not this host, so it is reached over TLS only.")
-        return connect(place.host, place.port, None if plaintext else client_context(ca))
+        context = None if plaintext else client_context(ca)
+        return reach(place.host, place.port, is_secured=not plaintext), context
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(timeout)
     try:
@@ -207,4 +251,4 @@ def _reached(place: Address, *, ca: Path | None, plaintext: bool, timeout: float
         raise ValueError(
             f"No console answers at {shown(str(place))} ({reason(error)}); start one with townlet run --console."
         ) from error
-    return connection
+    return connection, None

@@ -67,39 +67,42 @@ def _no_password() -> NoReturn:
 
 
 def connect(host: str, port: int, context: ssl.SSLContext | None) -> socket.socket:
-    """Connect to a host, with TLS unless `context` is None; raises `SinkError`."""
+    """Connect to a host, with TLS unless `context` is None; raises `SinkError`. One thread may use it at a time."""
+    connection = reach(host, port, is_secured=context is not None)
+    if context is None:
+        return connection
     where = place(host, port)
     try:
-        plain = socket.create_connection((host, port), CONNECT_SECONDS)
+        secured = context.wrap_socket(connection, server_hostname=host)
+    except ssl.SSLError as error:
+        connection.close()
+        raise distrusted(where, error) from error
+    except OSError as error:
+        connection.close()
+        raise SinkError(f"{where} did not set up TLS ({unreached(error)}); it is tried again.") from error
+    secured.settimeout(ANSWER_SECONDS)
+    return secured
+
+
+def reach(host: str, port: int, *, is_secured: bool) -> socket.socket:
+    """Connect to a host, which is this one unless TLS `is_secured` to follow; raises `SinkError`."""
+    where = place(host, port)
+    try:
+        connection = socket.create_connection((host, port), CONNECT_SECONDS)
     except socket.gaierror as error:
         raise SinkError(f"There is no host {shown(host)} ({reason(error)}); check the name.") from error
     except (OSError, ValueError) as error:
         raise SinkError(f"{where} cannot be reached ({unreached(error)}); start what should listen there.") from error
-    try:
-        return _prepared(plain, host, context)
-    except ssl.SSLError as error:
-        plain.close()
-        raise distrusted(where, error) from error
-    except OSError as error:
-        plain.close()
-        raise SinkError(f"{where} did not set up TLS ({unreached(error)}); it is tried again.") from error
-
-
-def _prepared(plain: socket.socket, host: str, context: ssl.SSLContext | None) -> socket.socket:
-    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if context is not None:
-        secured = context.wrap_socket(plain, server_hostname=host)
-        secured.settimeout(ANSWER_SECONDS)
-        return secured
-    address = plain.getpeername()[0]
-    if not ipaddress.ip_address(address).is_loopback:
-        plain.close()
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if not is_secured and not ipaddress.ip_address(connection.getpeername()[0]).is_loopback:
+        connection.close()
         raise SinkError(
             f"{shown(host)} is not this host, and without TLS records go to this host only; use TLS.", lasting=True
         )
-    plain.settimeout(ANSWER_SECONDS)
-    return plain
+    if not is_secured:
+        connection.settimeout(ANSWER_SECONDS)
+    return connection
 
 
 def distrusted(where: str, error: ssl.SSLError) -> SinkError:
