@@ -43,7 +43,7 @@ def running(session: Session, until: int = 10**6) -> Iterator[Session]:
             run.result(timeout=60)
 
 
-def soon(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+def soon(condition: Callable[[], bool], seconds: float = 90.0) -> bool:
     """Wait for something that another thread does."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:

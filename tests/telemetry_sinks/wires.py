@@ -95,7 +95,7 @@ def record(sequence: int, *, kind: str = "measures", size: int = 0, **more: Any)
     return Item(tick=sequence, kind=kind, data=json.dumps(content).encode())
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Wait for something that another thread does."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
