@@ -16,12 +16,12 @@ from townlet_jax.env import BatchEnv
 from train import building, checkpoints, guided, handover, logging, ppo, study
 from train.building import Setup
 from train.checkpoints import Checkpoints
-from train.cloning import Cloner
 from train.exams import Exam
 from train.guided import Guided, StaggeredGuided
 from train.handover import Handover, Ramp
 from train.lessons import Lessons
 from train.recipes import AnnealRun, Stage
+from train.study import AnyCloner
 from train.writers import Row
 
 
@@ -67,7 +67,7 @@ class Annealing:
         self._on_row = on_row
         self._stop = stop
         self._setup = among_guides(setup, run)
-        self._cloner: Cloner | None = None
+        self._cloner: AnyCloner | None = None
         if lessons is not None:
             self._cloner = study.cloner_for(setup.network, setup.built, run.clone)
         self._exams: list[Exam] = []

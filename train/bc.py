@@ -125,8 +125,9 @@ def carry_out(given: argparse.Namespace) -> int:
 
 def lessons_of(places: Sequence[Path], built: Built, run: CloneRun) -> Lessons:
     """Return the checked rows of datasets; raises `RunError` naming what is wrong with one."""
-    lessons = Lessons([checked(place, built) for place in places], held_out=run.clone.held_out, seed=run.seed)
-    study.demand_batch(run.clone, lessons)
+    data, clone = [checked(place, built) for place in places], run.clone
+    lessons = Lessons(data, held_out=clone.held_out, seed=run.seed, hidden=clone.hidden)
+    study.demand_batch(run.clone, lessons, recurrent=run.network.core != "none")
     return lessons
 
 

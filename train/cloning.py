@@ -46,9 +46,9 @@ class CloneHyper(Pytree):
 class Guess(Pytree):
     """What a network makes of rows."""
 
-    action: Int[Array, "n"]  # the likeliest
-    surprise: Float[Array, "n"]  # -log p[label], nats
-    value: Float[Array, "n"]
+    action: Int[Array, "*n"]  # the likeliest
+    surprise: Float[Array, "*n"]  # -log p[label], nats
+    value: Float[Array, "*n"]
 
 
 class Cloner:
@@ -132,9 +132,17 @@ def read(
     net: Network, path: Float[Array, "axes w w"], parameters: Parameters, rows: Rows
 ) -> tuple[Float[Array, "n X"], Float[Array, "n"]]:
     """Return masked logits and values of rows."""
-    nothing = rows.mask[:, :0]
+    seen = seen_in(net, path, rows)
+    memory = network.no_memory(net.config, rows.count.shape)
+    logits, value, _ = network.apply(net, parameters, seen, memory, jnp.zeros_like(rows.count))
+    return logits, value
+
+
+def seen_in(net: Network, path: Float[Array, "axes w w"], rows: Rows) -> Observation:
+    """Return what is seen in rows."""
+    nothing = rows.mask[..., :0]
     takes_options = net.layout.num_options > 0
-    seen = Observation(
+    return Observation(
         features=rows.features,
         map=rows.map,
         path=path,
@@ -142,15 +150,12 @@ def read(
         option_mask=rows.mask if takes_options else nothing,
         valid=jnp.ones_like(rows.count),
     )
-    memory = network.no_memory(net.config, rows.count.shape)
-    logits, value, _ = network.apply(net, parameters, seen, memory, jnp.zeros_like(rows.count))
-    return logits, value
 
 
-def demand_rowwise(net: Network) -> None:
-    """Raise `RunError` for a network that reads more than a row at once."""
-    if net.config.core != "none" or net.config.critic != "own":
+def demand_own(net: Network) -> None:
+    """Raise `RunError` for a network whose values are about more than what one agent sees."""
+    if net.config.critic != "own":
         raise RunError(
-            f"A network with core {net.config.core} and critic {net.config.critic} reads whole rollouts, but cloning "
-            "reads every row by itself; set network.core=none and network.critic=own."
+            f"A network with critic {net.config.critic} reads all agents of a town at once, but cloning reads every "
+            "agent by itself; set network.critic=own."
         )

@@ -14,7 +14,7 @@ from rich import box
 from rich.table import Table
 
 from train.cloning import Cloner
-from train.lessons import Lessons, Part
+from train.lessons import Lessons, Part, joined
 from train.shards import Records
 
 SEEN = ("features", "map", "mask")  # fields of a row that a network sees
@@ -52,6 +52,12 @@ def taken(cloner: Cloner, parameters: Any, lessons: Lessons, part: Part, *, batc
         found = cloner.guess(parameters, rows)
         arrays = (rows.label, found.action, found.surprise, found.value, rows.target)
         columns.append(tuple(np.asarray(array)[: len(piece)] for array in arrays))
+    return judged(lessons, [part], columns)
+
+
+def judged(lessons: Lessons, parts: Sequence[Part], columns: Sequence[tuple[Any, ...]]) -> Exam:
+    """Return what guesses come to: pieces of label, guess, surprise, value and target, in the order of the rows."""
+    part = joined(parts)
     label, guess, surprise, value, goal = (np.concatenate(column) for column in zip(*columns, strict=True))
     choices = len(lessons.choices)
     right = label == guess

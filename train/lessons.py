@@ -12,7 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
+from townlet_jax.config import errors
 from townlet_jax.run import RunError
+from townlet_jax.snapshots.errors import shown
 from train import curation, shards
 from train.cloning import Rows
 from train.datasets import Dataset
@@ -54,18 +56,32 @@ def joined(parts: Sequence[Part]) -> Part:
     )
 
 
+@dataclass(frozen=True)
+class Span:
+    """An episode: the rows of one individual in the order in which it lived."""
+
+    shard: int
+    first: int  # tick in the shard
+    length: int
+    slot: int
+    slots: int  # of the shard
+
+
 class Lessons:
     """The rows of one or more datasets, those to learn from and those held out; raises `RunError` if either is empty.
 
-    Towns are held out of each dataset. All have the same layout.
+    Towns are held out of each dataset. All have the same layout. Features that are `hidden` read 0.
     """
 
-    def __init__(self, data: Sequence[Dataset], *, held_out: float, seed: int) -> None:
+    def __init__(self, data: Sequence[Dataset], *, held_out: float, seed: int, hidden: Sequence[str] = ()) -> None:
         self.data = tuple(data)
+        self.hidden = columns_of(data[0].head.sight.features, hidden)
+        self.seed = seed
         self.split = [curation.by_town(one.episodes, held_out, seed) for one in data]
         self._shards: list[Mapped] = []
         self._stress: list[str] = []  # of the town in each shard
         taught, held = list[Part](), list[Part]()
+        self.taught_spans, self.held_spans = list[Span](), list[Span]()
         for dataset, (towns, held_towns) in zip(data, self.split, strict=True):
             first, names = len(self._shards), dataset.shards()
             self._shards += [shards.opened(dataset, name) for name in names]
@@ -73,6 +89,8 @@ class Lessons:
             self._stress += [kinds[name] for name in names]
             taught.append(self._decisions(dataset, first, towns))
             held.append(self._decisions(dataset, first, held_towns))
+            self.taught_spans += _spans(dataset, first, towns)
+            self.held_spans += _spans(dataset, first, held_towns)
         self.taught, self.held = joined(taught), joined(held)
         for part, which in ((self.taught, "to learn from"), (self.held, "held out")):
             if not len(part):
@@ -113,10 +131,23 @@ class Lessons:
         if len(records) < fill:
             blank = np.zeros(fill - len(records), records.dtype)
             records, count = np.concatenate([records, blank]), np.concatenate([count, np.zeros(len(blank), bool)])
+        return self._as_read(records, count, scaled=scaled)
+
+    def decisions(self, part: Part, real: npt.NDArray[np.bool_], *, scaled: bool = True) -> Rows:
+        """Return rows with the axes of `part`, in which only real decisions count."""
+        flat = self.read(Part(part.shard.reshape(-1), part.row.reshape(-1)))
+        records = flat.reshape(real.shape)
+        return self._as_read(records, records["choice"] & real, scaled=scaled)
+
+    def _as_read(self, records: Records, count: npt.NDArray[np.bool_], *, scaled: bool) -> Rows:
         goal = records["return_to_go"]
         target = (goal - np.float32(self.moments.mean)) / np.float32(self.moments.deviation) if scaled else goal
+        features = records["features"]
+        if self.hidden:
+            features = features.copy()
+            features[..., self.hidden] = 0
         return Rows(
-            features=jnp.asarray(records["features"]),
+            features=jnp.asarray(features),
             map=jnp.asarray(records["map"]),
             mask=jnp.asarray(records["mask"]),
             label=jnp.asarray(records["action"]),
@@ -139,3 +170,25 @@ class Lessons:
     def stress_of(self, part: Part) -> npt.NDArray[Any]:
         """Return what kind of stress the town of every row was under."""
         return np.array(self._stress)[part.shard]
+
+
+def columns_of(features: Sequence[str], hidden: Sequence[str]) -> list[int]:
+    """Return where features stand; raises `RunError` for a name that there is not."""
+    for name in hidden:
+        if name not in features:
+            hint = errors.nearest(name, features)
+            raise RunError(
+                f"clone.hidden names {shown(name)}, which is no feature here{hint}; take names from head.json."
+            )
+    return [features.index(name) for name in hidden]
+
+
+def _spans(dataset: Dataset, first: int, towns: Index) -> list[Span]:
+    """Return the episodes of some towns of a dataset; its shards are numbered from `first`."""
+    chosen, slots = set(towns.tolist()), dataset.head.slots
+    places = {name: place for place, name in enumerate(dataset.shards(), start=first)}
+    return [
+        Span(places[one.shard], one.first, one.length, one.slot, slots)
+        for one in dataset.episodes
+        if one.town in chosen
+    ]

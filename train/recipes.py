@@ -13,7 +13,7 @@ from townlet_jax.config import errors, explain, merge, reader
 from townlet_jax.config.errors import ConfigError, ProblemError, dotted, shown
 from townlet_jax.config.origin import Origin, Source, printable_name
 from townlet_jax.config.schema.fields import Section, flag, given, real, section, whole
-from train.settings import NetworkSettings, PpoSettings, Settings, TownSettings
+from train.settings import NetworkSettings, PpoSettings, Settings, Text, TownSettings
 
 Recipe = TypeVar("Recipe", bound=Section)
 _SHARE = "a share lies between nothing and all"
@@ -27,10 +27,16 @@ class CloneSettings(Section):
     value_weight: float = real(0.5, 0, 100, "weight", "of the value error in the loss", "not negative")
     max_grad_norm: float = real(1.0, 1e-6, 1e6, "norm", "longer gradients are shortened to it", "above 0")
     batch_rows: int = whole(2048, 1, 1_000_000, "rows", "rows of a step of Adam", "all of them are read at once")
+    window: int = whole(
+        32, 1, 100_000, "ticks", "ticks through which a recurrent network learns", "all of them are read at once"
+    )
     steps: int = whole(4000, 1, 100_000_000, "count", "steps of Adam", "at least one")
     steps_a_call: int = whole(20, 1, 10_000, "count", "steps in one call of the device", "their rows are sent together")
     check_every: int = whole(1000, 1, 100_000_000, "steps", "steps between two looks at held-out rows", "at least one")
     held_out: float = real(0.2, 0.001, 0.999, "share", "share of the towns from which nothing is learned", _SHARE)
+    hidden: tuple[Text, ...] = Field(
+        (), max_length=1000, description="features that the clone may not look at, such as last_action_id_hash"
+    )
     accuracy: float = real(0.9, 0, 1, "share", "share of held-out decisions that must be right: the gate", _SHARE)
 
 

@@ -36,7 +36,7 @@ class NetworkSettings(Section):
     map_width: int = whole(64, 1, 65536, "units", "width of the map encoder", _WIDTH)
     feature_width: int = whole(128, 1, 65536, "units", "width of the feature layer", _WIDTH)
     trunk_width: int = whole(96, 1, 65536, "units", "width of the layer that joins both", _WIDTH)
-    core: CoreKind = given("none", "recurrent core, trained on whole rollouts")
+    core: CoreKind = given("none", "recurrent core, trained on whole rollouts or lives")
     core_width: int = whole(96, 1, 65536, "units", "width of the core", _WIDTH)
     critic: network.Critic = given("own", "central: the value also sees what the town's other agents see")
     critic_width: int = whole(64, 1, 65536, "units", "width of a central critic", _WIDTH)

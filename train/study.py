@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -15,16 +16,18 @@ from townlet_jax.core.observe import maps
 from townlet_jax.policy import network
 from townlet_jax.policy.network import Network, Parameters
 from townlet_jax.run import RunError
-from train import exams, normalise
-from train.cloning import CloneHyper, Cloner, Rows, demand_rowwise
+from train import exams, normalise, sequences
+from train.cloning import CloneHyper, Cloner, Rows, demand_own
 from train.exams import Exam
 from train.learner import Knowledge
 from train.lessons import Lessons, Moments
 from train.losses import CloneTerms
 from train.recipes import CloneSettings
+from train.sequences import Rehearsal, SequenceCloner
 from train.update import OPTIMISER
 from train.writers import Row
 
+AnyCloner = Cloner | SequenceCloner
 MOST_COUNTED = 2.0**16  # what the returns of a dataset weigh at most against those of later rollouts
 
 
@@ -40,17 +43,53 @@ class Studied:
     lost: list[str]  # figures that are no numbers any more
 
 
-def devices_for(clone: CloneSettings) -> list[jax.Device]:
-    """Return as many devices as can share a batch evenly."""
+@runtime_checkable
+class Course(Protocol):
+    """A run over some lessons."""
+
+    def step(self, hyper: CloneHyper, knowledge: Knowledge) -> tuple[Knowledge, CloneTerms, jax.Array]:
+        """Take the steps of a call; `knowledge` is donated."""
+
+    def exam(self, parameters: Parameters) -> Exam:
+        """Look at held-out rows."""
+
+
+class RowCourse:
+    """A run in which every row is read by itself."""
+
+    def __init__(self, cloner: Cloner, lessons: Lessons, clone: CloneSettings, *, scaled: bool) -> None:
+        self._cloner, self._lessons, self._clone, self._scaled = cloner, lessons, clone, scaled
+
+    def step(self, hyper: CloneHyper, knowledge: Knowledge) -> tuple[Knowledge, CloneTerms, jax.Array]:
+        """Take the steps of a call; `knowledge` is donated."""
+        return self._cloner.step(hyper, knowledge, drawn(self._lessons, self._clone, scaled=self._scaled))
+
+    def exam(self, parameters: Parameters) -> Exam:
+        """Look at held-out rows."""
+        lessons, size = self._lessons, self._clone.batch_rows
+        return exams.taken(self._cloner, parameters, lessons, lessons.held, batch=size, scaled=self._scaled)
+
+
+def devices_for(number: int) -> list[jax.Device]:
+    """Return as many devices as can share a number of rows or lanes evenly."""
     devices: list[jax.Device] = jax.local_devices()
-    number = max(size for size in range(1, len(devices) + 1) if clone.batch_rows % size == 0)
-    return devices[:number]
+    return devices[: max(size for size in range(1, len(devices) + 1) if number % size == 0)]
 
 
-def cloner_for(net: Network, built: Built, clone: CloneSettings, mesh: Mesh | None = None) -> Cloner:
-    """Return what compiles the steps; raises `RunError` for a network that cannot be cloned row by row."""
-    demand_rowwise(net)
-    return Cloner(net, maps.path(built.spec), mesh or batch.town_mesh(devices_for(clone)))
+def cloner_for(net: Network, built: Built, clone: CloneSettings, mesh: Mesh | None = None) -> AnyCloner:
+    """Return what compiles the steps, row by row or through time; raises `RunError` for a network of neither kind."""
+    demand_own(net)
+    path = maps.path(built.spec)
+    if net.config.core == "none":
+        return Cloner(net, path, mesh or batch.town_mesh(devices_for(clone.batch_rows)))
+    return SequenceCloner(net, path, mesh or batch.town_mesh(devices_for(sequences.lanes_of(clone))))
+
+
+def course_of(cloner: AnyCloner, lessons: Lessons, clone: CloneSettings, *, scaled: bool) -> Course:
+    """Begin a run over some lessons."""
+    if isinstance(cloner, Cloner):
+        return RowCourse(cloner, lessons, clone, scaled=scaled)
+    return Rehearsal(cloner, lessons, clone, scaled=scaled)
 
 
 def newborn(net: Network, seed: int) -> Knowledge:
@@ -80,6 +119,15 @@ def with_moments(knowledge: Knowledge, moments: Moments) -> Knowledge:
     return knowledge.replace(returns=seen)
 
 
+def without(knowledge: Knowledge, columns: list[int]) -> Knowledge:
+    """Return what is known with weights of 0 for some features: while these read 0, no gradient changes that."""
+    if not columns:
+        return knowledge
+    layer = knowledge.parameters["features"]
+    deaf = layer | {"kernel": layer["kernel"].at[jnp.asarray(columns)].set(0.0)}
+    return knowledge.replace(parameters=knowledge.parameters | {"features": deaf})
+
+
 def in_place_of(old: Knowledge, new: Knowledge) -> Knowledge:
     """Return a learner with the weights and the moments of returns of another one; the rest stays, Adam begins anew."""
     begun = fresh(new.parameters, old.key)
@@ -89,7 +137,7 @@ def in_place_of(old: Knowledge, new: Knowledge) -> Knowledge:
 
 
 def study(
-    cloner: Cloner,
+    cloner: AnyCloner,
     lessons: Lessons,
     clone: CloneSettings,
     knowledge: Knowledge,
@@ -105,14 +153,16 @@ def study(
     Steps are rounded up to whole calls. `keep` hears of what is known after each look at held-out rows, the last time
     at the end. Stops where a loss is no number any more: then what is known is good for nothing.
     """
-    known = cloner.placed(with_moments(knowledge, lessons.moments) if scaled else knowledge)
+    blind = without(knowledge, lessons.hidden)
+    known = cloner.placed(with_moments(blind, lessons.moments) if scaled else blind)
+    course = course_of(cloner, lessons, clone, scaled=scaled)
     steps = -(-steps // clone.steps_a_call) * clone.steps_a_call
     done, lost, ends = 0, list[str](), stop()
     began, compile_seconds, exam = time.perf_counter(), 0.0, None
     while done < steps and not ends:
         started = time.perf_counter()
         hyper = hyper_of(clone, done, steps)
-        known, terms, norms = cloner.step(hyper, known, drawn(lessons, clone, scaled=scaled))
+        known, terms, norms = course.step(hyper, known)
         figures = row_of(terms, norms, hyper)
         now = time.perf_counter()
         if not done:
@@ -130,7 +180,7 @@ def study(
         }
         is_due = done // clone.check_every > before // clone.check_every
         if not lost and (is_due or ends or done >= steps):
-            exam = exams.taken(cloner, known.parameters, lessons, lessons.held, batch=clone.batch_rows, scaled=scaled)
+            exam = course.exam(known.parameters)
             row |= {"held_out_accuracy": exam.accuracy, "held_out_cross_entropy": exam.cross_entropy}
             keep(known, row)
         on_row(row)
@@ -170,8 +220,10 @@ def row_of(terms: CloneTerms, norms: jax.Array, hyper: CloneHyper) -> Row:
     }
 
 
-def demand_batch(clone: CloneSettings, lessons: Lessons) -> None:
-    """Raise `RunError` for a batch with more rows than there are."""
+def demand_batch(clone: CloneSettings, lessons: Lessons, *, recurrent: bool = False) -> None:
+    """Raise `RunError` for a batch with more rows than there are, or one that windows do not fill."""
+    if recurrent:
+        sequences.demand_windows(clone, lessons)
     if clone.batch_rows > len(lessons.taught):
         raise RunError(
             f"clone.batch_rows is {clone.batch_rows}, but there are {len(lessons.taught)} decisions to learn from; set "

@@ -16,6 +16,7 @@ from train.datasets import Dataset
 
 TOWN = HAMLET | {"spec": {"num_agents": AGENTS}, "perturbations": {"specs": {}}}
 TICKS, TOWNS, DISCOUNT = 40, 5, 0.9
+SIGN_TICKS = 4
 KINDS = ("none", "none", "none", "low_money", "low_money")
 
 
@@ -54,8 +55,26 @@ def rows(records: Any, random: np.random.Generator, *, noise: float) -> None:
     records["choice"] = records["valid"] & (records["mask"].sum(axis=-1) > 1)
 
 
-def made(folder: Path, *, noise: float = 0.0, seed: int = 0) -> Dataset:
-    """Write a whole dataset into a new folder."""
+def remembered(records: Any, random: np.random.Generator) -> None:
+    """Fill a town: a sign shows every fourth tick, and everybody does what the last one said, until the next."""
+    rows(records, random, noise=0.0)
+    ticks, slots = records.shape
+    last = records["mask"].shape[-1] - 1
+    shown = random.integers(0, 2, (ticks, slots))
+    since = np.arange(ticks) % SIGN_TICKS
+    said = np.take_along_axis(shown, (np.arange(ticks) - since)[:, None] * np.ones(slots, np.int64), axis=0)
+    records["features"][..., :3] = 0
+    records["features"][..., 0] = np.where(since[:, None] == 0, 2 * shown - 1, 0)
+    records["mask"] = False
+    records["mask"][..., (0, last)] = True
+    records["action"] = np.where(said, last, 0)
+    for name in records.dtype.names:
+        records[name][20:25, 1] = 0
+    records["choice"] = records["valid"]
+
+
+def made(folder: Path, *, noise: float = 0.0, seed: int = 0, memory: bool = False) -> Dataset:
+    """Write a whole dataset into a new folder; with `memory` one whose labels are about what was seen before."""
     built, random = town(), np.random.default_rng(seed)
     (folder / datasets.SHARDS).mkdir(parents=True)
     sight = datasets.sight_of(built)
@@ -63,7 +82,10 @@ def made(folder: Path, *, noise: float = 0.0, seed: int = 0) -> Dataset:
     all_records = []
     for number in range(TOWNS):
         records = shards.made(folder / datasets.SHARDS / shards.name_of(number), sight, TICKS, AGENTS)
-        rows(records, random, noise=noise)
+        if memory:
+            remembered(records, random)
+        else:
+            rows(records, random, noise=noise)
         records["return_to_go"] = shards.returns_to_go(records, discount=DISCOUNT, tail=0.5)
         records.flush()
         all_records.append(records)

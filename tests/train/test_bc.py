@@ -254,7 +254,7 @@ def test_datasets_that_are_wrong_are_refused_and_named(
         ("clone.accuracy=2", "clone.accuracy: is 2, but must be a finite number from 0 to 1"),
         ("clone.stepz=2", "clone.stepz: unknown key (did you mean 'steps'?)"),
         ("town.action_space=options", "was recorded with another layout: features has"),
-        ("network.core=gru", "reads whole rollouts, but cloning reads every row by itself"),
+        ("network.critic=central", "reads all agents of a town at once, but cloning reads every agent by itself"),
         ("clone.batch_rows=100000", "clone.batch_rows is 100000, but there are"),
         ("clone.held_out=0.9", "cannot be split into those to learn from and those held out"),
     ],
