@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from townlet_jax.core import batch
 from townlet_jax.core.params import Params
@@ -45,7 +46,7 @@ class Spotlight:
 
     def compiled(self, length: int) -> None:
         """Compile what a chunk of that length needs."""
-        if self.towns:
+        if self.towns and (length, len(self.towns)) not in self._calls:
             self._call(length, self.aimed())
 
     def aimed(self) -> Any:
@@ -53,8 +54,9 @@ class Spotlight:
         if not self.towns:
             return None
         rows = np.asarray(self.towns, np.int32)
-        some = _rows((self._fleet.states, self._fleet.memory), rows)
-        return jax.device_put(some, self._device())
+        mesh = self._fleet.mesh
+        some = _rows_for(mesh)((self._fleet.states, self._fleet.memory), rows)
+        return some if mesh is None else jax.tree.map(lambda leaf: leaf.addressable_data(0), some)
 
     def followed(self, length: int, aimed: Any) -> Mapping[int, Watched]:
         """Let the towns live through a chunk, without waiting for them."""
@@ -73,17 +75,20 @@ class Spotlight:
         return self._calls[wanted]
 
     def _params(self) -> Params:
-        here: Params = jax.device_put(self._fleet.params, self._device())  # no copy where they lie there already
+        if self._fleet.mesh is None:
+            return self._fleet.params
+        here: Params = jax.tree.map(lambda leaf: leaf.addressable_data(0), self._fleet.params)
         return here
 
-    def _device(self) -> jax.Device:
-        mesh = self._fleet.mesh
-        return jax.local_devices()[0] if mesh is None else mesh.devices.flat[0]
 
-
-@jax.jit
 def _rows(tree: Any, rows: jax.Array) -> Any:
     return jax.tree.map(lambda leaf: leaf[rows], tree)
+
+
+@functools.lru_cache(maxsize=16)
+def _rows_for(mesh: Mesh | None) -> Any:
+    """Return what takes rows of all towns, with the result on every device."""
+    return jax.jit(_rows, out_shardings=None if mesh is None else NamedSharding(mesh, PartitionSpec()))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
