@@ -17,6 +17,7 @@ TITLES = {
     "environment": "The environment: observations written and read in every tick, episodes, accounting",
     "shape": "Larger towns, 65,536 agents in all",
     "compile": "Compiling a chunk of the tick, one core, 64 towns",
+    "shell": "What stands around the towns, against a silent session beside it",
     "floor": "What the machine can do at most",
 }
 ORDER = tuple(TITLES)
@@ -53,6 +54,11 @@ COLUMNS = {  # title: (key, format), a benchmark
         ("after warm-up", "compilations_after_warm_up", "{}"),
         ("HLO instructions", "hlo_instructions", "{:,}"),
     ),
+    "shell": (
+        ("what", "line", "{}"),
+        ("cost", "cost", "{:.3f}x"),
+        ("seconds in all", "wall_seconds", "{:.2f}"),
+    ),
     "floor": (
         ("copying, bytes/s", "copy_bytes_per_s", "{:.3g}"),
         ("random numbers/s", "threefry_per_s", "{:.3g}"),
@@ -72,7 +78,7 @@ def newest(records: Iterable[Record]) -> list[Record]:
 def table(bench: str, records: Sequence[Record]) -> list[str]:
     """Return one markdown table."""
     columns = COLUMNS[bench]
-    rows = [[form.format(record[key]) for _, key, form in columns] for record in records]
+    rows = [[form.format(record[key]) if key in record else "" for _, key, form in columns] for record in records]
     head = [title for title, _, _ in columns]
     rule = ["---" if key == "line" else "---:" for _, key, _ in columns]
     return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]

@@ -264,7 +264,7 @@ def evaluate(
 @app.command()
 def bench(
     name: Annotated[
-        str, typer.Argument(help="tick, environment, shape, compile, floor, or quick for a short round of all.")
+        str, typer.Argument(help="tick, environment, shape, compile, floor, shell, or quick for a short round.")
     ],
     towns: Annotated[list[int] | None, typer.Option(help="Number of towns (tick); may be repeated.")] = None,
     agents: Annotated[int | None, typer.Option(help="Agents a town (tick); agents a town up to which (shape).")] = None,

@@ -11,20 +11,23 @@ from rich.table import Table
 from rich.text import Text
 
 from townlet_jax import runtime
-from townlet_jax.bench import compiling, environment, floor, shape
+from townlet_jax.bench import compiling, environment, floor, shape, shell
 from townlet_jax.bench.record import Record, append, default_file, provenance
 from townlet_jax.bench.tick import POLICIES, Line, default_ticks, measure_line
 from townlet_jax.config import Config, build, load
 from townlet_jax.run import RunError
 
-NAMES = ("tick", "environment", "shape", "compile", "floor", "quick")
+NAMES = ("tick", "environment", "shape", "compile", "floor", "shell", "quick")
 TOWNS = (1, 64, 1024, 8192)
 QUICK_LINES = ((1, "drawn"), (8192, "drawn"), (8192, "random"), (1, "scripted"), (8192, "scripted"))
 COLUMNS = (  # title, key, format
     ("line", "line", "{}"),
     ("agent-ticks/s", "agent_ticks_per_s", "{:,.0f}"),
     ("us/tick", "us_per_tick", "{:,.0f}"),
-    ("cost", "cost", "{:.2f}x"),
+    ("cost", "cost", "{:.3f}x"),
+    ("wall", "wall_seconds", "{:.2f} s"),
+    ("written in", "write_seconds", "{:.2f} s"),
+    ("bytes", "snapshot_bytes", "{:,}"),
     ("compile", "compile_seconds", "{:.1f} s"),
     ("B/town", "state_bytes_per_town", "{:,}"),
     ("B/agent", "observation_bytes_per_agent", "{:,}"),
@@ -58,7 +61,7 @@ class Request:
 def carry_out(request: Request) -> int:
     """Measure, show, keep; returns the exit code. Raises `RunError` or `ConfigError` before anything is measured."""
     check(request)
-    runtime.configure(cache=False)  # compile times are measured, so nothing may be ready beforehand
+    runtime.configure(cache=request.name == "shell")  # others measure compile times: nothing may be ready beforehand
     config = load(request.config)
     remarks = Console(stderr=True)
     origin = provenance()
@@ -110,6 +113,9 @@ def measured(request: Request, config: Config) -> Iterator[Record]:
         largest = request.agents or (shape.LARGEST_BY_DEFAULT if request.name == "shape" else 64)
         policy = request.policies[0] if request.policies else "drawn"
         yield from shape.run(config, largest=largest, policy=policy, ticks=request.ticks or shape.TICKS)
+    if request.name == "shell":
+        towns = request.towns[0] if request.towns else TOWNS[-1]
+        yield from shell.run(config, request.config, towns=towns, ticks=request.ticks)
     if request.name in ("compile", "quick"):
         yield from compiling.run(request.config, request.policies or ("drawn", "scripted"))
 
@@ -154,4 +160,6 @@ def _one_table(name: str, records: list[Record]) -> Table:
 
 
 def _cell(record: Record, key: str, form: str) -> str:
+    if key not in record:
+        return ""
     return form.format(record[key] / 1e9 if key in GIGA else record[key])
