@@ -17,6 +17,7 @@ TITLES = {
     "environment": "The environment: observations written and read in every tick, episodes, accounting",
     "shape": "Larger towns, 65,536 agents in all",
     "compile": "Compiling a chunk of the tick, one core, 64 towns",
+    "train": "Training: whole updates of PPO, and how much of that the network alone takes",
     "shell": "What stands around the towns, against a silent session beside it",
     "floor": "What the machine can do at most",
 }
@@ -53,6 +54,13 @@ COLUMNS = {  # title: (key, format), a benchmark
         ("compilations", "compilations", "{}"),
         ("after warm-up", "compilations_after_warm_up", "{}"),
         ("HLO instructions", "hlo_instructions", "{:,}"),
+    ),
+    "train": (
+        ("choices, core, towns x steps, passes over a share of them", "line", "{}"),
+        ("parameters", "parameters", "{:,}"),
+        ("agent-steps/s", "agent_steps_per_s", "{:,.0f}"),
+        ("network alone", "network_share", "{:.0%}"),
+        ("compile s", "compile_seconds", "{:.1f}"),
     ),
     "shell": (
         ("what", "line", "{}"),

@@ -118,7 +118,7 @@ def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "default", "--out", "/proc/nowhere"], ["/proc/nowhere", "cannot be written"]),
         (["config", "check", "no_such.yaml"], ["no_such.yaml"]),
         (["config", "nonsense"], ["nonsense"]),
-        (["bench", "nonsense"], ["nonsense", "tick, environment, shape, compile, floor"]),
+        (["bench", "nonsense"], ["nonsense", "tick, environment, shape, compile, floor, shell"]),
         (["bench", "tick", "--towns", "0"], ["--towns is 0"]),
         (["bench", "tick", "--policy", "idle"], ["idle", "drawn, random, scripted"]),
         (["bench", "tick", "--out", "/no/such/folder/file"], ["/no/such/folder"]),

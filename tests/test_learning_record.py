@@ -54,3 +54,21 @@ def test_curves_seeds_and_intervals_are_kept(tmp_path: Path) -> None:
     learned = record["evaluation"]["policies"][1]
     assert (learned["policy"], learned["about"]) == ("run", {"updates": 2})
     assert set(learned["differences"]) == set(learned["kpis"]) == set(learning.JUDGED)
+
+
+def test_an_anneal_keeps_its_stages_and_shares(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "result.json").write_text(
+        json.dumps({"settings": {"seed": 3}, "status": "PASS", "stages": [1, 2], "seconds": 5})
+    )
+    rows = [{"stage": "clone", "update": 9, "loss": 1.0}]
+    rows += [
+        dict.fromkeys(learning.CURVE, 1.0) | {"update": update, "stage": "ppo", "script_share": share}
+        for update, share in ((0, 0.5), (1, 0.0))
+    ]
+    (run / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    kept = learning.run_of(run)
+    assert (kept["seed"], kept["status"], kept["stages"]) == (3, "PASS", [1, 2])
+    assert kept["curve"]["update"] == [0, 1]
+    assert kept["curve"]["script_share"] == [0.5, 0.0]

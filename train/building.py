@@ -59,11 +59,18 @@ def set_up(
     net = Network(NetworkConfig(**settings.network.model_dump()), layout(made.spec))
     env = environment(TownEnv(made.spec, reward=reward), made)
     first = environment(Staggered(made.spec, reward=reward), made) if settings.town.staggered else env
+    shape = shape_of(settings, made, mesh, members=members)
+    learner = Learner(BatchEnv(env), BatchEnv(first), net, made.params, shape, mesh)
+    return Setup(settings=settings, built=made, network=net, learner=learner, mesh=mesh, members=members)
+
+
+def shape_of(settings: Settings, made: Built, mesh: Mesh, *, members: int = 0) -> Shape:
+    """Return the static settings of a learner on these devices; raises `RunError`."""
     ppo = settings.ppo
     a_pass = settings.towns // mesh.size // ppo.minibatches
     rows = learned_rows(settings, made.spec.num_agents)
     most = max(1, ppo.chunk_rows // (rows or settings.steps * made.spec.num_agents))
-    shape = Shape(
+    return Shape(
         towns=settings.towns,
         steps=settings.steps,
         passes=Passes(epochs=ppo.epochs, minibatches=ppo.minibatches, chunk_towns=batch.block_size(a_pass, most)),
@@ -71,8 +78,6 @@ def set_up(
         rows=rows,
         members=members,
     )
-    learner = Learner(BatchEnv(env), BatchEnv(first), net, made.params, shape, mesh)
-    return Setup(settings=settings, built=made, network=net, learner=learner, mesh=mesh, members=members)
 
 
 def environment(town: Environment, made: Built) -> Environment:

@@ -114,9 +114,9 @@ def test_verdicts() -> None:
 def test_shipped_settings_are_sound(root: Path) -> None:
     run = recipes.load(AnnealRun, root / "configs/train/anneal.yaml")
     kinds = [(stage.kind, stage.updates, stage.script_from, stage.script_to) for stage in run.anneal.stages]
-    assert kinds == [("clone", 0, 0.0, 0.0), ("ppo", 60, 0.8, 0.0), ("ppo", 40, 0.0, 0.0)]
-    assert run.learner().updates == 100 + run.anneal.patience
-    assert run.learner().town.horizon == 2880
+    assert kinds == [("clone", 0, 0.0, 0.0), ("ppo", 500, 0.9, 0.0), ("ppo", 400, 0.0, 0.0)]
+    assert run.learner().updates == 900 + run.anneal.patience
+    assert run.learner().town.horizon == 14400
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import jax
+
 from townlet_jax.bench.record import CHECKOUT, REPEATS, Record
 from townlet_jax.config import Built, Config, build
 from townlet_jax.plans import Plan, RunError, plan_for
@@ -33,7 +35,7 @@ TURN, SAVING_TURN = 200, 1000  # ticks; a snapshot is saved once in each of the 
 WATCHED = 4  # towns
 ENDLESS = 10**7  # ticks
 TOKEN = "0" * 64  # nobody reads it
-CHILD = "import sys; from townlet_jax.cli import main; sys.exit(main(sys.argv[1:]))"
+CHILD = "import sys; from townlet_jax.cli import execute; sys.exit(execute(sys.argv[1:]))"
 LIMIT_SECONDS = 600
 
 
@@ -44,7 +46,7 @@ def run(config: Config, name: str, *, towns: int, ticks: int | None = None) -> I
         folder = Path(text)
         yield from telemetry(config, built, folder, towns=towns, ticks=ticks or TURN)
         yield from autosave(config, built, folder, towns=towns, ticks=ticks or SAVING_TURN)
-        yield from snapshot(config, built, name, folder, towns=towns)
+        yield from snapshot(config, built, name, folder, towns=towns, ticks=ticks or TURN)
 
 
 def telemetry(config: Config, built: Built, folder: Path, *, towns: int, ticks: int) -> list[Record]:
@@ -92,8 +94,8 @@ def autosave(config: Config, built: Built, folder: Path, *, towns: int, ticks: i
         return _in_turns(sessions, towns, ticks)
 
 
-def snapshot(config: Config, built: Built, name: str, folder: Path, *, towns: int) -> Iterator[Record]:
-    """Measure saving until it is safe, against writing as many bytes; then going on from it in a fresh process."""
+def snapshot(config: Config, built: Built, name: str, folder: Path, *, towns: int, ticks: int) -> Iterator[Record]:
+    """Measure saving until it is safe against writing the bytes of its arrays, then going on in a fresh process."""
     plan, root = _plan(built, towns), folder / "snapshots"
     identity = identity_of(built, POLICY, config.snapshot)
     with (
@@ -108,12 +110,14 @@ def snapshot(config: Config, built: Built, name: str, folder: Path, *, towns: in
             session.save_now()
             store.wait()
 
+        session.run(ticks)
+        size = sum(leaf.nbytes for leaf in jax.tree.leaves(session.moment().tree))
         saving, writing = [], []
         for _ in range(REPEATS + 1):
             step()
             saving.append(_seconds(save))
-            writing.append(_seconds(lambda: _write(folder / "raw", _size(root))))
-        size, tick = _size(root), session.tick
+            writing.append(_seconds(lambda: _write(folder / "raw", size)))
+        tick = session.tick
     yield (
         _record(towns, built, "snapshot, over writing its bytes")
         | _figures(saving[1:], "wall_")
@@ -171,12 +175,8 @@ def _seconds(act: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
 def _write(path: Path, size: int) -> None:
-    """Write as many bytes as a snapshot has, until they are safe."""
+    """Write so many bytes, until they are safe."""
     with path.open("wb") as file:
         file.write(os.urandom(1 << 20) * (size >> 20) + bytes(size & (1 << 20) - 1))
         file.flush()
