@@ -39,7 +39,7 @@ def measure(file: str, overrides: Sequence[str]) -> Record:
     shape = building.shape_of(settings, built, mesh)
     env = BatchEnv(building.environment(TownEnv(built.spec), built))
     params, hyper = processes.placed((built.params, building.hyper_at(settings.ppo, 0, 1)), _on(mesh, EVERYWHERE))
-    held = list(setup.learner.begin(settings.seed))
+    held: list[Any] = list(setup.learner.begin(settings.seed))
 
     def update() -> None:
         held[0], held[1], report = setup.learner.step(hyper, held[0], held[1])
