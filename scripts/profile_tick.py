@@ -66,8 +66,10 @@ def carry_out(given: argparse.Namespace) -> int:
         built, towns=given.towns, ticks=given.ticks, days=None, policy=given.policy, seed=0, chunk=given.ticks
     )
     policy = run.policy_of(plan.policy, built)
-    fleet = run.Fleet(built.spec, built.params, policy, towns=plan.towns, seed=0, measure=given.measure)
-    call = fleet.compiled(plan.chunk)
+    fleet = run.Fleet(
+        built.spec, built.params, policy, towns=plan.towns, seed=0, chunk=plan.chunk, measure=given.measure
+    )
+    call = fleet.compiled()
     text = call.as_text() or ""
     seconds = timed(fleet, plan.chunk)
     scopes = scopes_of(text)

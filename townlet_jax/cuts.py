@@ -1,4 +1,4 @@
-"""Where a run is cut into calls of the device, so that few programs are compiled. Owns the lengths of chunks."""
+"""Where a run is cut into calls of the device, so that watched towns need few programs. Owns the lengths of chunks."""
 
 import itertools
 import math

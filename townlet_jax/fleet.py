@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from townlet_jax.core import batch
@@ -53,26 +54,38 @@ COPY, TAKE, PUT = jax.jit(_copy), jax.jit(_take), jax.jit(_put)
 
 
 @functools.lru_cache(maxsize=16)
-def _runner(act: Any, hear: Any, length: int, measure: bool, block: int, mesh: Mesh | None) -> batch.Runner:
+def _runner(act: Any, hear: Any, most: int, measure: bool, block: int, mesh: Mesh | None) -> batch.Runner:
     """Return one runner for each way to run, so that fleets of a kind share their programs.
 
     How a memory begins is no part of it: it is an input.
     """
     policy = interface.Policy(interface.idle().init, act, hear)
-    return batch.Runner(policy, length, measure=measure, block=block, mesh=mesh)
+    return batch.Runner(policy, most, measure=measure, block=block, mesh=mesh)
 
 
 class Fleet:
-    """Towns on their devices with a policy: the compiled calls, and the one place that holds what changes."""
+    """Towns on their devices with a policy: the compiled call, and the one place that holds what changes.
+
+    A call runs any number of ticks up to `chunk`.
+    """
 
     def __init__(
-        self, spec: Spec, params: Params, policy: batch.Policy, *, towns: int, seed: int, measure: bool = True
+        self,
+        spec: Spec,
+        params: Params,
+        policy: batch.Policy,
+        *,
+        towns: int,
+        seed: int,
+        chunk: int,
+        measure: bool = True,
     ) -> None:
         self.mesh = mesh_for(towns)
+        self.chunk = chunk
         self.params = self._everywhere(params)
         self._policy = policy
         self._measure = measure
-        self._calls: dict[int, jax.stages.Compiled] = {}
+        self._call: jax.stages.Compiled | None = None
         self.compile_seconds = 0.0
         self.states: TownState = self._placed(batch.init_batch(spec, params, seed, towns))
         self.block = block_for(self.states, towns // (1 if self.mesh is None else self.mesh.size))
@@ -97,20 +110,24 @@ class Fleet:
         """Go on from other towns of the same number and shape."""
         self.states, self.memory, self.params = self._placed(states), self._placed(memory), self._everywhere(params)
 
-    def compiled(self, length: int, given: Any = None) -> jax.stages.Compiled:
-        """Return the call for a number of ticks, compiled once."""
-        if length not in self._calls:
+    def compiled(self, given: Any = None) -> jax.stages.Compiled:
+        """Return the call, compiled once."""
+        if self._call is None:
             began = time.perf_counter()
             hear = batch.hear_of(self._policy)
-            runner = _runner(self._policy.act, hear, length, self._measure, self.block, self.mesh)
-            self._calls[length] = runner.compile(self.params, self.states, self.memory, given)
+            runner = _runner(self._policy.act, hear, self.chunk, self._measure, self.block, self.mesh)
+            self._call = runner.compile(self.params, self.states, self.memory, given)
             self.compile_seconds += time.perf_counter() - began
-        return self._calls[length]
+        return self._call
 
-    def advance(self, length: int, given: Any = None) -> tuple[Totals | None, Measures | None]:
-        """Run that many ticks and return their totals and series, without waiting for them."""
-        call = self.compiled(length, given)
-        self.states, self.memory, totals, series = call(self.params, self.states, self.memory, given)
+    def advance(self, ticks: int, given: Any = None) -> tuple[Totals | None, Measures | None]:
+        """Run that many ticks and return their totals and series, without waiting for them.
+
+        The series has `chunk` rows; those after the last tick are zeros. What is `given` has as many.
+        """
+        assert 0 < ticks <= self.chunk, f"a call runs 1 to {self.chunk} ticks, not {ticks}"
+        call, length = self.compiled(given), np.asarray(ticks, np.int32)
+        self.states, self.memory, totals, series = call(self.params, self.states, self.memory, given, length)
         return totals, series
 
     def edit(self, change: Callable[[Params, TownState], TownState], *, town: int | None = None) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
+import numpy as np
 
 from townlet_jax.core.outcomes import Measures
 from townlet_jax.core.state import TownState
@@ -74,7 +75,7 @@ class Flights:
 
     def compile(self, length: int) -> None:
         """Compile what a chunk of that length needs."""
-        self._fleet.compiled(length)
+        self._fleet.compiled()
         self._spotlight.compiled(length)
 
     def send(self, first_tick: int, length: int, edits: tuple[Edited, ...]) -> None:
@@ -103,11 +104,17 @@ class Flights:
         seconds = now - max(flight.began, self._landed_at)
         self._landed_at = now
         self._flying.popleft()
-        return replace(flight, seconds=seconds)
+        return replace(flight, seconds=seconds, series=_until(flight.length, flight.series))
 
     def forget(self) -> None:
         """Let go of chunks that nobody waits for any more."""
         self._flying.clear()
+
+
+def _until(length: int, series: Measures | None) -> Measures | None:
+    """Return the rows of a series that were lived, on the host: to cut them on the device would compile something."""
+    rows: Measures | None = jax.tree.map(lambda leaf: np.asarray(leaf)[:length], series)
+    return rows
 
 
 def settle(array: jax.Array) -> None:

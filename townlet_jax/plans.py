@@ -62,8 +62,8 @@ def plan_for(
         )
     if not 1 <= towns <= MOST_TOWNS:
         raise RunError(f"--towns is {towns}, but must be 1 to {MOST_TOWNS}; change it.")
-    if chunk is None:
-        chunk = default_chunk(built.spec, towns)
+    # Not cut to the run, so that runs of any length share one program.
+    asked, chunk = chunk, default_chunk(built.spec, towns) if chunk is None else chunk
     if not 1 <= chunk <= MOST_TICKS:
         raise RunError(f"--chunk is {chunk}, but must be 1 to {MOST_TICKS} ticks; change it.")
     if not 0 <= seed < 2**31:
@@ -73,7 +73,7 @@ def plan_for(
         raise RunError(f"--policy is '{chosen}', but must be one of {', '.join(POLICIES)}; choose one.")
     if chosen == "schedule" and scenario is None:
         raise RunError("--policy schedule needs timetables, but the configuration has no scenario block; use scripted.")
-    return Plan(towns=towns, ticks=ticks, policy=chosen, seed=seed, chunk=min(chunk, ticks))
+    return Plan(towns=towns, ticks=ticks, policy=chosen, seed=seed, chunk=chunk if asked is None else min(chunk, ticks))
 
 
 def default_chunk(spec: Spec, towns: int) -> int:

@@ -66,7 +66,7 @@ class Session(Pace):
         self.totals: Mapping[str, report.Figures] = {}  # sums over all ticks that were heard of
         self.policy = policy = policy_of(plan.policy, built) if policy is None else policy
         self._cues = self._with_events(cues or {})
-        self._fleet = Fleet(built.spec, built.params, policy, towns=plan.towns, seed=plan.seed)
+        self._fleet = Fleet(built.spec, built.params, policy, towns=plan.towns, seed=plan.seed, chunk=plan.chunk)
         self._spotlight = Spotlight(self._fleet, policy, self.checked(watched))
         self._flights = Flights(self._fleet, self._spotlight, keeps_before=failures is not None)
         self._listeners = tuple(listeners)

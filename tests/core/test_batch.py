@@ -76,10 +76,34 @@ def test_work_that_is_thrown_away_is_left_out() -> None:
         del unused
         return carry + x, carry * 2
 
-    pruned = batch.needed_only(step, jnp.float32(0), jnp.float32(0))
+    pruned, shapes = batch.traced(step, jnp.float32(0), jnp.float32(0), is_pruned=True)
+    assert [leaf.shape for leaf in shapes] == [(), ()]
     text = str(jax.make_jaxpr(pruned)(jnp.float32(1), jnp.float32(2)))
     assert "sin" not in text
     assert [float(value) for value in pruned(jnp.float32(1), jnp.float32(2))] == [3, 2]
+
+
+def test_chunks_of_any_length_share_one_program_and_give_the_same_bits() -> None:
+    runner = crowds.runner()
+    halves = [crowds.TICKS // 3, crowds.TICKS - crowds.TICKS // 3]
+    whole_states, _, whole, _ = crowds.chunk(7)
+    states, memory, rows = jax.tree.map(jnp.copy, crowds.starts(7)), None, []
+    memory, ticks = batch.init_memory(Chaos(), crowds.numbers(), states), 0
+    for length in halves:
+        states, memory, totals, series = runner(crowds.numbers(), states, memory, None, length)
+        assert totals is not None
+        assert series is not None
+        assert np.asarray(totals.ticks).tolist() == [length] * 7
+        assert not np.asarray(series.alive)[length:].any(), "nothing after the last tick"
+        rows.append(np.asarray(series.alive)[:length])
+        ticks += length
+    assert whole is not None
+    assert crowds.differences(states, whole_states) == []
+    assert np.asarray(whole.ticks).tolist() == [ticks] * 7
+    assert np.concatenate(rows).tolist() == np.asarray(crowds.chunk(7)[3].alive).tolist()  # type: ignore[union-attr]  # measured
+    assert runner._jitted._cache_size() <= 2, "one program for 7 towns, perhaps one for all of them"
+    with pytest.raises(AssertionError, match=f"at most {crowds.TICKS} ticks"):
+        runner(crowds.numbers(), states, memory, None, crowds.TICKS + 1)
 
 
 def test_a_sweep_shares_what_does_not_vary() -> None:

@@ -54,6 +54,7 @@ def _child(config: str, policy: str, cache: Path) -> Record:
 def probe(config: str, policy: str, ticks: int) -> Record:
     """Compile and run a chunk twice in this process and tell what the compiler had to do."""
     import jax
+    import numpy as np
 
     from townlet_jax import runtime
     from townlet_jax.bench.tick import drawn, hlo_instructions, policy_of
@@ -80,7 +81,7 @@ def probe(config: str, policy: str, ticks: int) -> Record:
     compiled = runner.compile(built.params, states, memory, given)
     seconds, first = time.perf_counter() - began, events[0]
     for _ in range(2):
-        states, memory, _, _ = compiled(built.params, states, memory, given)
+        states, memory, _, _ = compiled(built.params, states, memory, given, np.asarray(ticks, np.int32))
     jax.block_until_ready(states)
     return {
         "compile_seconds": seconds,

@@ -43,14 +43,14 @@ class Line:
 def measure_line(built: Built, line: Line) -> Record:
     """Measure one line and return its record."""
     num_agents = built.spec.num_agents
-    fleet = Fleet(built.spec, built.params, policy_of(line.policy), towns=line.towns, seed=0, measure=line.measure)
-    ticks = line.ticks
+    ticks = line.ticks if line.policy != "drawn" else longest(line.ticks, line.towns, num_agents)
+    policy = policy_of(line.policy)
+    fleet = Fleet(built.spec, built.params, policy, towns=line.towns, seed=0, chunk=ticks, measure=line.measure)
     given = None
     if line.policy == "drawn":
-        ticks = longest(ticks, line.towns, num_agents)
         given = fleet.placed_ticks(drawn(ticks, line.towns, num_agents, built.spec.num_actions))
     bytes_per_town = state_bytes(fleet.states) // line.towns
-    call = fleet.compiled(ticks, given)
+    call = fleet.compiled(given)
     calls = calibrated(fleet, ticks, given)
     living: list[int] = []
 

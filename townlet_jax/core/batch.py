@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.interpreters import partial_eval
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int
@@ -58,7 +59,7 @@ def sweep(params: Params, values: Any, vary: Callable[[Params, Any], Params]) ->
     functions take as `params_per_town`.
     """
     leaves, tree = jax.tree.flatten(params)
-    first = jax.tree.leaves(vary(params, _first(values)))
+    first = jax.tree.leaves(vary(params, _at(values, 0)))
     is_own = [after is not before for after, before in zip(first, leaves, strict=True)]
 
     def own(value: Any) -> list[Array]:
@@ -139,26 +140,28 @@ def block_size(num_towns: int, most: int) -> int:
 
 
 class Runner:
-    """Runs chunks of `num_ticks` ticks in one jitted call; compiled once for each shape.
+    """Runs chunks of up to `most_ticks` ticks in one jitted call; compiled once for each shape, not for each length.
 
-    Call it with `(params, states, memory, given=None)`; `given` is a tree with leading axes [num_ticks, towns].
-    It returns `(states, memory, totals, series)`: totals per town over the chunk, and measures a tick averaged
-    over towns; both are None with `measure=False`. `block` is the number of towns that run together, by default as
-    many as a level-2 cache holds. `states` and `memory` are donated: use the returned ones. `params_per_town` is False
-    (all towns share the parameters), True (every leaf has a town axis) or the tree of a `sweep`.
+    Call it with `(params, states, memory, given=None, length=None)`; `given` is a tree with leading axes
+    [most_ticks, towns], `length` the number of ticks, by default `most_ticks`.
+    It returns `(states, memory, totals, series)`: totals per town over the chunk, and measures averaged over towns,
+    [most_ticks] with zeros after the last tick; both are None with `measure=False`. `block` is the number of towns
+    that run together, by default as many as a level-2 cache holds. `states` and `memory` are donated: use the returned
+    ones. `params_per_town` is False (all towns share the parameters), True (every leaf has a town axis) or the tree
+    of a `sweep`.
     """
 
     def __init__(
         self,
         policy: Policy,
-        num_ticks: int,
+        most_ticks: int,
         *,
         measure: bool = True,
         block: int | None = None,
         mesh: Mesh | None = None,
         params_per_town: Any = False,
     ) -> None:
-        self.num_ticks = num_ticks
+        self.most_ticks = most_ticks
         self._policy = policy
         self._hear = hear_of(policy)
         self._measure = measure
@@ -170,7 +173,7 @@ class Runner:
             run = jax.shard_map(
                 self._run,
                 mesh=mesh,
-                in_specs=(self._params_specs(), towns, towns, PartitionSpec(None, AXIS)),
+                in_specs=(self._params_specs(), towns, towns, PartitionSpec(None, AXIS), everywhere),
                 out_specs=(towns, towns, towns, everywhere),
                 check_vma=False,
             )
@@ -178,14 +181,16 @@ class Runner:
         self._jitted = jax.jit(run, donate_argnums=(1, 2))
 
     def __call__(
-        self, params: Params, states: TownState, memory: Any, given: Any = None
+        self, params: Params, states: TownState, memory: Any, given: Any = None, length: int | None = None
     ) -> tuple[TownState, Any, Totals | None, Measures | None]:
         """Run one chunk."""
-        return self._jitted(params, states, memory, given)  # type: ignore[no-any-return]  # jit hides the type
+        ticks = self.most_ticks if length is None else length
+        assert 0 <= ticks <= self.most_ticks, f"a chunk has at most {self.most_ticks} ticks, not {ticks}"
+        return self._jitted(params, states, memory, given, np.asarray(ticks, np.int32))  # type: ignore[no-any-return]  # jit hides the type
 
     def compile(self, params: Params, states: TownState, memory: Any, given: Any = None) -> jax.stages.Compiled:
-        """Return the compiled chunk, for its text and cost analysis."""
-        return self._jitted.lower(params, states, memory, given).compile()
+        """Return the compiled chunk; it is called with all that `__call__` takes, the length as an int32 array."""
+        return self._jitted.lower(params, states, memory, given, np.asarray(self.most_ticks, np.int32)).compile()
 
     def _params_specs(self) -> Any:
         """Return how the parameters lie on the mesh: by town where they differ, everywhere where they are shared."""
@@ -195,7 +200,7 @@ class Runner:
 
         return jax.tree.map(spec, self._params_axes, is_leaf=lambda axis: axis is None)
 
-    def _run(self, params: Params, states: TownState, memory: Any, given: Any) -> tuple[Any, ...]:
+    def _run(self, params: Params, states: TownState, memory: Any, given: Any, length: Any) -> tuple[Any, ...]:
         num_towns = states.clock.tick.shape[0]
         most = self._block or max(1, BLOCK_BYTES // town_bytes(states))
         size = block_size(num_towns, most)
@@ -209,7 +214,7 @@ class Runner:
         def block(part: tuple[Any, ...]) -> tuple[Any, ...]:
             index, some_params, some_states, some_memory = part
             here = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, index * size, size, axis=1), given)
-            return self._run_block(restore(some_params), some_states, some_memory, here)
+            return self._run_block(restore(some_params), some_states, some_memory, here, length)
 
         per_town, restore = split_params(self._params_axes, params)
         per_town = jax.tree.map(split, per_town)
@@ -223,17 +228,17 @@ class Runner:
             series = jax.lax.psum(series, AXIS)
         return jax.tree.map(join, states), jax.tree.map(join, memory), jax.tree.map(join, sums), series
 
-    def _run_block(self, params: Params, states: TownState, memory: Any, given: Any) -> tuple[Any, ...]:
-        """Scan the ticks of one block of towns."""
-        axes = (self._params_axes, 0, 0, 0)
-        shape = jax.eval_shape(jax.vmap(self._step, in_axes=axes), params, states, memory, _first(given))
+    def _run_block(self, params: Params, states: TownState, memory: Any, given: Any, length: Any) -> tuple[Any, ...]:
+        """Run the ticks of one block of towns."""
+        together = jax.vmap(self._step, in_axes=(self._params_axes, 0, 0, 0))
+        step, (_, _, shape) = traced(together, params, states, memory, _at(given, 0))
         sums = None
         if self._measure:
-            sums = jax.vmap(lambda _: totals.nothing(_one(shape[2].measures)))(states.clock.tick)
+            sums = jax.vmap(lambda _: totals.nothing(_one(shape.measures)))(states.clock.tick)
 
         def advance(carry: tuple[Any, ...], now: Any) -> tuple[tuple[Any, ...], Any]:
             before, remembered, summed = carry
-            after, remembered, output = jax.vmap(self._step, in_axes=axes)(params, before, remembered, now)
+            after, remembered, output = step(params, before, remembered, now)
             if summed is None:
                 return (after, remembered, None), None
             summed = jax.vmap(totals.add)(summed, before, output)
@@ -241,8 +246,15 @@ class Runner:
             return (after, remembered, summed), tick_sums
 
         carry = (states, memory, sums)
-        step = needed_only(advance, carry, _first(given))
-        carry, series = jax.lax.scan(step, carry, given, length=self.num_ticks)
+        needed, (_, row) = traced(advance, carry, _at(given, 0), is_pruned=True)
+        series = jax.tree.map(lambda leaf: jnp.zeros((self.most_ticks, *leaf.shape), leaf.dtype), row)
+
+        def go_on(index: Array, both: tuple[Any, Any]) -> tuple[Any, Any]:
+            carry, series = both
+            carry, tick_sums = needed(carry, _at(given, index))
+            return carry, jax.tree.map(lambda rows, row: rows.at[index].set(row), series, tick_sums)
+
+        carry, series = jax.lax.fori_loop(0, length, go_on, (carry, series))
         return (*carry, series)
 
     def _step(self, params: Params, state: TownState, memory: Any, given: Any) -> tuple[TownState, Any, TickOutput]:
@@ -255,23 +267,27 @@ class Runner:
         return after, memory, output
 
 
-def needed_only(function: Callable[..., Any], *examples: Any) -> Callable[..., Any]:
-    """Return the same function without the work whose results it throws away.
+def traced(function: Callable[..., Any], *examples: Any, is_pruned: bool = False) -> tuple[Callable[..., Any], Any]:
+    """Return the same function, traced once however often it is called, and the shapes of its result.
 
-    XLA removes dead work by itself, but not across the calls that `arrays.unit` keeps apart.
+    With `is_pruned` it does no work whose results it throws away. XLA removes dead work by itself, but not across the
+    calls that `arrays.unit` keeps apart.
     """
-    traced, shape = jax.make_jaxpr(function, return_shape=True)(*examples)
-    pruned, used = partial_eval.dce_jaxpr(traced.jaxpr, [True] * len(traced.out_avals))
+    closed, shape = jax.make_jaxpr(function, return_shape=True)(*examples)
+    jaxpr, used = closed.jaxpr, [True] * len(closed.in_avals)
+    if is_pruned:
+        jaxpr, used = partial_eval.dce_jaxpr(jaxpr, [True] * len(closed.out_avals))
 
     def call(*args: Any) -> Any:
         leaves = [leaf for leaf, keep in zip(jax.tree.leaves(args), used, strict=True) if keep]
-        return jax.tree.unflatten(jax.tree.structure(shape), jax.core.eval_jaxpr(pruned, traced.consts, *leaves))
+        return jax.tree.unflatten(jax.tree.structure(shape), jax.core.eval_jaxpr(jaxpr, closed.consts, *leaves))
 
-    return call
+    return call, shape
 
 
-def _first(given: Any) -> Any:
-    return jax.tree.map(lambda leaf: leaf[0], given)
+def _at(given: Any, index: int | Array) -> Any:
+    """Return what is given for one tick."""
+    return jax.tree.map(lambda leaf: leaf[index], given)
 
 
 def _one(measures: Measures) -> Measures:

@@ -122,8 +122,7 @@ def _run(
         return step(restored(numbers), stands, now)
 
     example = jax.eval_shape(lambda: (*jax.tree.map(lambda leaf: leaf[0], parts), _columns(_at(given, 0), 0, size)))
-    step = batch.needed_only(all_towns, *example)
-    made = jax.eval_shape(step, *example)[1]
+    step, (_, made) = batch.traced(all_towns, *example, is_pruned=True)
     collected = jax.tree.map(lambda leaf: jnp.zeros((num_steps, num_towns, *leaf.shape[1:]), leaf.dtype), made)
 
     def live(collected: Any, part: tuple[Int[Array, ""], tuple[list[Array], Standing]]) -> tuple[Any, Standing]:
