@@ -10,7 +10,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.interpreters import partial_eval
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int
@@ -140,12 +139,12 @@ def block_size(num_towns: int, most: int) -> int:
 
 
 class Runner:
-    """Runs chunks of up to `most_ticks` ticks in one jitted call; compiled once for each shape, not for each length.
+    """Runs chunks of up to `num_ticks` ticks in one jitted call; compiled once for each shape, not for each length.
 
     Call it with `(params, states, memory, given=None, length=None)`; `given` is a tree with leading axes
-    [most_ticks, towns], `length` the number of ticks, by default `most_ticks`.
+    [num_ticks, towns], `length` the number of ticks, by default `num_ticks`.
     It returns `(states, memory, totals, series)`: totals per town over the chunk, and measures averaged over towns,
-    [most_ticks] with zeros after the last tick; both are None with `measure=False`. `block` is the number of towns
+    [num_ticks] with zeros after the last tick; both are None with `measure=False`. `block` is the number of towns
     that run together, by default as many as a level-2 cache holds. `states` and `memory` are donated: use the returned
     ones. `params_per_town` is False (all towns share the parameters), True (every leaf has a town axis) or the tree
     of a `sweep`.
@@ -154,14 +153,14 @@ class Runner:
     def __init__(
         self,
         policy: Policy,
-        most_ticks: int,
+        num_ticks: int,
         *,
         measure: bool = True,
         block: int | None = None,
         mesh: Mesh | None = None,
         params_per_town: Any = False,
     ) -> None:
-        self.most_ticks = most_ticks
+        self.num_ticks = num_ticks
         self._policy = policy
         self._hear = hear_of(policy)
         self._measure = measure
@@ -184,13 +183,13 @@ class Runner:
         self, params: Params, states: TownState, memory: Any, given: Any = None, length: int | None = None
     ) -> tuple[TownState, Any, Totals | None, Measures | None]:
         """Run one chunk."""
-        ticks = self.most_ticks if length is None else length
-        assert 0 <= ticks <= self.most_ticks, f"a chunk has at most {self.most_ticks} ticks, not {ticks}"
-        return self._jitted(params, states, memory, given, np.asarray(ticks, np.int32))  # type: ignore[no-any-return]  # jit hides the type
+        ticks = self.num_ticks if length is None else length
+        assert 0 <= ticks <= self.num_ticks, f"a chunk has at most {self.num_ticks} ticks, not {ticks}"
+        return self._jitted(params, states, memory, given, jnp.int32(ticks))  # type: ignore[no-any-return]  # jit hides the type
 
     def compile(self, params: Params, states: TownState, memory: Any, given: Any = None) -> jax.stages.Compiled:
         """Return the compiled chunk; it is called with all that `__call__` takes, the length as an int32 array."""
-        return self._jitted.lower(params, states, memory, given, np.asarray(self.most_ticks, np.int32)).compile()
+        return self._jitted.lower(params, states, memory, given, jnp.int32(self.num_ticks)).compile()
 
     def _params_specs(self) -> Any:
         """Return how the parameters lie on the mesh: by town where they differ, everywhere where they are shared."""
@@ -247,7 +246,7 @@ class Runner:
 
         carry = (states, memory, sums)
         needed, (_, row) = traced(advance, carry, _at(given, 0), is_pruned=True)
-        series = jax.tree.map(lambda leaf: jnp.zeros((self.most_ticks, *leaf.shape), leaf.dtype), row)
+        series = jax.tree.map(lambda leaf: jnp.zeros((self.num_ticks, *leaf.shape), leaf.dtype), row)
 
         def go_on(index: Array, both: tuple[Any, Any]) -> tuple[Any, Any]:
             carry, series = both

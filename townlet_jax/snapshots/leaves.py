@@ -4,7 +4,9 @@ Owns what may be saved and how it lies in the data: leaf after leaf, each at a m
 the order of C. A path is the names and numbers on the way to a leaf, so names that hold dots do not collide.
 """
 
+import functools
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,7 @@ from townlet_jax.snapshots.errors import FlawError, SaveError, shown
 from townlet_jax.snapshots.manifest import Leaf, LeafPath, digest
 
 ALIGNMENT = 64  # bytes
+HASHING = 4  # threads; more would only wait for the memory
 SCALARS = {bool: np.bool_, int: np.int64, float: np.float64}
 Data = npt.NDArray[np.uint8]
 
@@ -126,8 +129,9 @@ def _view(data: Data, leaf: Leaf) -> npt.NDArray[Any]:
 
 
 def hashes(packed: Packed) -> list[str]:
-    """Return the SHA-256 of every leaf."""
-    return [_hash(packed.data, leaf) for leaf in packed.leaves]
+    """Return the SHA-256 of every leaf, worked out on several threads: hashing lets other threads run."""
+    with ThreadPoolExecutor(HASHING, thread_name_prefix="hashing") as threads:
+        return list(threads.map(functools.partial(_hash, packed.data), packed.leaves))
 
 
 def _hash(data: Data, leaf: Leaf) -> str:

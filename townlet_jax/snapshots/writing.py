@@ -107,8 +107,8 @@ class Writer:
     def _commit(self, about: Manifest, packed: Packed) -> None:
         """Write a snapshot, see it safely on the disk, then delete what is not kept; runs on the worker's thread."""
         meta = about.model_dump(mode="json")
-        seal = manifest.seal(meta, leaves.hashes(packed))
         try:
+            seal = manifest.seal(meta, leaves.hashes(packed))
             if not self._lock.is_held():
                 raise FileNotFoundError(errno.ENOENT, "the folder was removed or replaced")
             backend.write(self._opened(), about.step, packed.data, meta, seal)
